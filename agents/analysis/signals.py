@@ -1,0 +1,130 @@
+"""What the analysis reads: plain frozen values, times in unix seconds (float), no I/O.
+
+The gathering agents fill these from ClickHouse windows, the evaluation from case folders; the analysis cannot
+tell the difference. Arrays are numpy, one-dimensional, sorted by time, and must not be written to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "AlarmRecord",
+    "CallStats",
+    "ChangeRecord",
+    "FloatArray",
+    "IncidentData",
+    "KpiSeries",
+    "LogRecord",
+    "Topology",
+    "Window",
+]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The time asked about: a baseline [baseline_start, start) and the incident [start, end], unix seconds.
+
+    `alarm_at` lies in [start, end]; `start` is earlier by the lead time that late alarms need.
+    """
+
+    baseline_start: float
+    start: float
+    end: float
+    alarm_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class KpiSeries:
+    """One metric of one service: `times` (unix s) and `values` have the same length; NaN is a missing sample."""
+
+    service: str
+    metric: str
+    times: FloatArray
+    values: FloatArray
+    unit: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRecord:
+    """One alarm event. `indicator` names the metric of a metric alarm and is empty for a symptom alarm."""
+
+    time: float
+    service: str
+    name: str
+    severity: str = "major"
+    entity: str = ""
+    host: str = ""
+    kind: str = ""
+    indicator: str = ""
+    detail: str = ""
+    cleared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    time: float
+    service: str
+    message: str
+    severity: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRecord:
+    """A deploy, config, flag or scale change; `kind` is one of those words or `other`."""
+
+    time: float
+    service: str
+    kind: str
+    title: str
+    change_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallStats:
+    """Calls of one operation in one interval: count and latency percentiles in milliseconds; `caller` may be empty."""
+
+    time: float
+    service: str
+    operation: str
+    caller: str
+    count: float
+    p50_ms: float
+    p95_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """`calls[a]` are the services a calls; empty when unknown.
+
+    `hosted_on[a]` is the host a runs on, `instance_of[a]` the service that a is one instance of; hosts and
+    instances may be named as causes like services.
+    """
+
+    calls: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    nodes: frozenset[str] = frozenset()
+    hosted_on: Mapping[str, str] = field(default_factory=dict)
+    instance_of: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentData:
+    """Everything gathered for one incident. `candidates` may be named as causes; empty means every service seen."""
+
+    window: Window
+    alarm_service: str = ""
+    alarm_indicator: str = ""
+    candidates: frozenset[str] = frozenset()
+    kpis: tuple[KpiSeries, ...] = ()
+    alarms: tuple[AlarmRecord, ...] = ()
+    logs: tuple[LogRecord, ...] = ()
+    changes: tuple[ChangeRecord, ...] = ()
+    calls: tuple[CallStats, ...] = ()
+    topology: Topology = field(default_factory=Topology)
