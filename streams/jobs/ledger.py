@@ -9,18 +9,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from schemas.errors import IntegrityError
+from streams.messages import Partition
 
-__all__ = ["OffsetLedger", "Partition", "Ticket"]
-
-
-class Partition(NamedTuple):
-    """One partition of one topic; equal to aiokafka's TopicPartition of the same values."""
-
-    topic: str
-    partition: int
+__all__ = ["OffsetLedger", "Ticket"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +111,11 @@ class OffsetLedger:
         """How many offsets were started and not finished."""
         held = self._assigned.get(partition)
         return 0 if held is None else len(held.waiting) - len(held.finished)
+
+    def position(self, partition: Partition) -> int:
+        """The offset after the last one seen, 0 before the first."""
+        held = self._assigned.get(partition)
+        return 0 if held is None else held.last_seen + 1
 
     @property
     def total_in_flight(self) -> int:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from schemas.errors import IntegrityError
-from streams.jobs.ledger import OffsetLedger, Partition, Ticket
+from streams.jobs.ledger import OffsetLedger, Ticket
+from streams.messages import Partition
 
 PARTITIONS = [Partition("a", 0), Partition("a", 1), Partition("b", 0)]
 partitions = st.sampled_from(PARTITIONS)

@@ -1,0 +1,112 @@
+"""Connection settings and the clients they make."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Literal, Self
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from schemas.topics import TopicNames
+
+__all__ = ["KafkaSettings", "make_admin", "make_consumer", "make_producer"]
+
+_MAX_REQUEST = 8 * 1024 * 1024
+
+
+class KafkaSettings(BaseModel):
+    """How to reach the broker. The defaults suit Apache Kafka; `embedded` suits Tansu on this machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    bootstrap_servers: str
+    """`host:port`, several separated by commas."""
+    client_id: str = "tocsin"
+    topic_prefix: str = ""
+    """Put before every topic's name, so that two installations can share a broker."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_username: str = ""
+    sasl_password: SecretStr = SecretStr("")
+    ssl_cafile: str = ""
+    """Certificate authorities to trust; empty trusts the system's."""
+    idempotent: bool = True
+    """Whether the broker serves InitProducerId; Tansu does not."""
+    compression: Literal["none", "gzip", "lz4", "snappy", "zstd"] = "gzip"
+    request_timeout_ms: int = Field(default=40_000, gt=0)
+    session_timeout_ms: int = Field(default=45_000, gt=0)
+    heartbeat_interval_ms: int = Field(default=3_000, gt=0)
+    rebalance_timeout_ms: int = Field(default=60_000, gt=0)
+    """How long a member may take to let go of its partitions."""
+
+    @property
+    def names(self) -> TopicNames:
+        return TopicNames(self.topic_prefix)
+
+    @classmethod
+    def embedded(cls, bootstrap_servers: str, *, client_id: str = "tocsin", topic_prefix: str = "") -> Self:
+        """Settings for Tansu: no idempotent producer, and joins that take seconds, not half a minute."""
+        return cls(
+            bootstrap_servers=bootstrap_servers,
+            client_id=client_id,
+            topic_prefix=topic_prefix,
+            idempotent=False,
+            session_timeout_ms=6_000,
+            heartbeat_interval_ms=500,
+            rebalance_timeout_ms=6_000,
+        )
+
+
+def make_consumer(settings: KafkaSettings, group: str | None) -> AIOKafkaConsumer:
+    """Return a consumer that is neither started nor subscribed and commits only when told. The caller stops it.
+
+    Must be called in a running event loop, as must the other makers. A group without a committed offset starts at the
+    beginning; transactions that were aborted are not seen.
+    """
+    return AIOKafkaConsumer(
+        **_connection(settings),
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed" if settings.idempotent else "read_uncommitted",
+        session_timeout_ms=settings.session_timeout_ms,
+        heartbeat_interval_ms=settings.heartbeat_interval_ms,
+        rebalance_timeout_ms=settings.rebalance_timeout_ms,
+    )
+
+
+def make_producer(settings: KafkaSettings) -> AIOKafkaProducer:
+    """Return a producer that is not started. Every replica acknowledges each message."""
+    return AIOKafkaProducer(
+        **_connection(settings),
+        acks="all",
+        enable_idempotence=settings.idempotent,
+        compression_type=None if settings.compression == "none" else settings.compression,
+        linger_ms=2,
+        max_batch_size=256 * 1024,
+        max_request_size=_MAX_REQUEST,
+    )
+
+
+def make_admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
+    """Return an admin client that is not started."""
+    return AIOKafkaAdminClient(**_connection(settings))
+
+
+def _connection(settings: KafkaSettings) -> dict[str, object]:
+    """Return the arguments that every client of aiokafka takes."""
+    common: dict[str, object] = {
+        "bootstrap_servers": settings.bootstrap_servers,
+        "client_id": settings.client_id,
+        "request_timeout_ms": settings.request_timeout_ms,
+        "security_protocol": settings.security_protocol,
+    }
+    if settings.security_protocol.endswith("SSL"):
+        common["ssl_context"] = ssl.create_default_context(cafile=settings.ssl_cafile or None)
+    if settings.security_protocol.startswith("SASL"):
+        common["sasl_mechanism"] = settings.sasl_mechanism
+        common["sasl_plain_username"] = settings.sasl_username
+        common["sasl_plain_password"] = settings.sasl_password.get_secret_value()
+    return common

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+
+from streams.kafka import KafkaSettings, make_consumer
+from streams.messages import Message
+
+DEADLINE_S = 60.0
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+@dataclass
+class Buried:
+    """A DeadLetterOffice that remembers."""
+
+    letters: list[tuple[Message, str, str, str]] = field(default_factory=list)
+
+    async def bury(self, message: Message, *, stage: str, reason: str, detail: str) -> None:
+        self.letters.append((message, stage, reason, detail))
+
+
+@dataclass
+class Bench:
+    """One topic on the broker, a producer for it and a look at a group's offsets."""
+
+    settings: KafkaSettings
+    topic: str
+    group: str
+    client: AIOKafkaProducer
+
+    async def produce(self, *values: str, key: str | None = None, partition: int | None = None) -> None:
+        for value in values:
+            await self.client.send_and_wait(
+                self.topic, value.encode(), key=key.encode() if key else None, partition=partition
+            )
+
+    async def committed(self, partitions: int) -> dict[int, int]:
+        consumer = make_consumer(self.settings, self.group)
+        await consumer.start()
+        try:
+            places = [TopicPartition(self.topic, number) for number in range(partitions)]
+            return {place.partition: await consumer.committed(place) or 0 for place in places}
+        finally:
+            await consumer.stop()
+
+
+async def until(condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
+    """Wait for a condition, failing after a generous deadline."""
+    async with asyncio.timeout(deadline_s):
+        while not condition():  # noqa: ASYNC110 - conditions are about other tasks' and brokers' states
+            await asyncio.sleep(0.02)
