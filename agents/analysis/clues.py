@@ -1,0 +1,129 @@
+"""Findings weighed as clues: how strongly each speaks against its own service, and of which kind of cause."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
+from agents.analysis.metrics import RESOURCES, SYMPTOMS
+
+__all__ = ["Clue", "clues_of", "is_bad", "strength_of"]
+
+# How much a notable shift of each kind of metric speaks against its owner. A resource belongs to the service;
+# latency and errors come from it or from whom it calls; its traffic is mostly its callers' doing.
+_KPI_WEIGHT = dict.fromkeys(RESOURCES, 1.0) | {
+    CauseKind.LATENCY: 0.9,
+    CauseKind.ERRORS: 0.9,
+    CauseKind.TRAFFIC: 0.3,
+    CauseKind.UNKNOWN: 0.5,
+}
+# What a caller measures of others speaks of them.
+_CLIENT = 0.3
+# A metric that moved the harmless way (less CPU, faster answers) is a trace of a fault elsewhere, or of its own death.
+_HARMLESS = 0.35
+_BELOW_NOTABLE = 0.25
+_LOG_WEIGHT = {
+    (FindingKind.ERROR_BURST, 1): (1.2, CauseKind.ERRORS, False),
+    (FindingKind.NEW_LOG_TEMPLATE, 1): (0.5, CauseKind.UNKNOWN, True),
+    (FindingKind.LOG_RATE_CHANGE, 1): (0.3, CauseKind.UNKNOWN, True),
+    (FindingKind.LOG_RATE_CHANGE, -1): (1.2, CauseKind.ERRORS, True),
+}
+_CHANGE_KIND = {"deploy": CauseKind.DEPLOY, "config": CauseKind.CONFIG, "flag": CauseKind.CONFIG}
+
+
+@dataclass(frozen=True, slots=True)
+class Clue:
+    """`strength` is logarithmic; an `own` clue cannot be explained by a service further down."""
+
+    service: str
+    kind: CauseKind
+    strength: float
+    own: bool
+    bad: bool
+    finding: Finding
+
+
+def clues_of(findings: Iterable[Finding]) -> dict[str, tuple[Clue, ...]]:
+    """Clues by service, strongest first. Findings that accuse nobody give none."""
+    found: dict[str, list[Clue]] = {}
+    for finding in findings:
+        clue = _clue(finding)
+        if clue is not None and clue.service and clue.strength > 0:
+            found.setdefault(clue.service, []).append(clue)
+    return {s: tuple(sorted(own, key=lambda c: (-c.strength, c.finding.subject))) for s, own in found.items()}
+
+
+def strength_of(clues: Sequence[Clue]) -> float:
+    """Combined strength: the strongest clue of each kind in full, then a half, a quarter, ...
+
+    Several metrics of one kind are views of one thing and count once.
+    """
+    best: dict[CauseKind, float] = {}
+    for clue in clues:
+        best[clue.kind] = max(best.get(clue.kind, 0.0), clue.strength)
+    return sum(math.ldexp(value, -place) for place, value in enumerate(sorted(best.values(), reverse=True)))
+
+
+def is_bad(finding: Finding) -> bool:
+    """Whether the metric moved the way that hurts."""
+    wanted = -1 if finding.data.get("good_high") else 1
+    return finding.direction == wanted
+
+
+def _clue(finding: Finding) -> Clue | None:
+    if finding.kind is FindingKind.RECENT_CHANGE:
+        kind = _CHANGE_KIND.get(str(finding.data.get("change_kind")), CauseKind.UNKNOWN)
+        return Clue(finding.service, kind, 0.4 * (finding.score or 0.0), own=True, bad=True, finding=finding)
+    if finding.kind is FindingKind.FIRST_ALARM:
+        return Clue(finding.service, CauseKind.UNKNOWN, 0.2, own=False, bad=True, finding=finding)
+    if finding.source is Source.LOGS:
+        return _log_clue(finding)
+    if finding.source is Source.ALARMS and finding.score is not None:
+        return _alarm_clue(finding)
+    if finding.source is Source.KPIS and finding.score is not None:
+        return _kpi_clue(finding)
+    return None
+
+
+def _log_clue(finding: Finding) -> Clue | None:
+    rule = _LOG_WEIGHT.get((finding.kind, finding.direction))
+    if rule is None or finding.score is None:
+        return None
+    weight, kind, own = rule
+    return Clue(
+        finding.service, kind, weight * math.log2(1 + finding.score), own=own, bad=True, finding=finding
+    )
+
+
+def _metric_kind(finding: Finding) -> CauseKind:
+    return CauseKind(str(finding.data.get("metric_kind", CauseKind.UNKNOWN.value)))
+
+
+def _alarm_clue(finding: Finding) -> Clue:
+    score = finding.score or 0.0
+    kind = _metric_kind(finding)
+    if finding.kind is FindingKind.SYMPTOM:
+        return Clue(finding.service, CauseKind.LATENCY, 0.3 * score, own=False, bad=True, finding=finding)
+    bad = is_bad(finding)
+    weight = _KPI_WEIGHT.get(kind, 0.5) * (1.0 if bad else _HARMLESS)
+    return Clue(finding.service, kind, weight * score, own=kind in RESOURCES, bad=bad, finding=finding)
+
+
+def _kpi_clue(finding: Finding) -> Clue:
+    kind = _metric_kind(finding)
+    bad = is_bad(finding) or finding.kind is FindingKind.MISSING_DATA
+    weight = _KPI_WEIGHT.get(kind, 0.5)
+    weight *= 1.0 if bad else _HARMLESS
+    weight *= _CLIENT if finding.data.get("client") else 1.0
+    weight *= _BELOW_NOTABLE if finding.kind is FindingKind.NORMAL else 1.0
+    own = kind not in SYMPTOMS or finding.kind is FindingKind.CALL_LATENCY
+    return Clue(
+        finding.service,
+        kind,
+        weight * math.log2(1 + (finding.score or 0.0)),
+        own=own,
+        bad=bad,
+        finding=finding,
+    )

@@ -1,0 +1,69 @@
+"""What a metric's name says about it: its class and which way is bad. General words only, no system's own names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+from agents.analysis.findings import CauseKind
+
+__all__ = ["RESOURCES", "SYMPTOMS", "MetricNature", "nature_of"]
+
+RESOURCES = frozenset(
+    {CauseKind.CPU, CauseKind.MEMORY, CauseKind.DISK, CauseKind.NETWORK, CauseKind.SATURATION}
+)
+SYMPTOMS = frozenset({CauseKind.LATENCY, CauseKind.ERRORS})
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+# Order matters: `cpu_requests`, `error_latency` and `network_errors` belong to the first class that matches.
+_WORDS: Mapping[CauseKind, frozenset[str]] = {
+    CauseKind.LATENCY: _words(
+        "latency duration delay netdelay mrt rtt responsetime p50 p90 p95 p99 apdex",
+    ),
+    CauseKind.CPU: _words("cpu load load1 load5 throttled throttling steal runqueue"),
+    CauseKind.MEMORY: _words("mem memory rss heap swap gc oom pgfault pgmajfault"),
+    CauseKind.DISK: _words(
+        "disk fs filesystem io iops iowait inode inodes diskio blkio volume read reads write writes",
+    ),
+    CauseKind.NETWORK: _words(
+        "net network rx tx packet packets tcp udp retrans retransmit retransmits bandwidth",
+    ),
+    CauseKind.ERRORS: _words(
+        "error errors err fail failed failure failures exception exceptions 5xx 4xx fault faults rejected "
+        "timeout timeouts success successrate sr availability available uptime",
+    ),
+    CauseKind.SATURATION: _words(
+        "pool connection connections conn queue queued backlog thread threads saturation slots sockets fds",
+    ),
+    CauseKind.TRAFFIC: _words(
+        "request requests req reqs rps qps tps workload throughput traffic hits calls count ops sessions",
+    ),
+}
+_GOOD_WHEN_HIGH = _words("success successrate sr availability available uptime apdex free idle")
+_CLIENT = _words("client outbound downstream egress")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricNature:
+    """`kind` of metric; `good_high`: falling is bad; `client`: seen by a caller of others, so a symptom."""
+
+    kind: CauseKind
+    good_high: bool = False
+    client: bool = False
+
+
+@lru_cache(maxsize=8192)
+def nature_of(metric: str) -> MetricNature:
+    """Class of a metric by the words in its name; `CauseKind.UNKNOWN` where none is known."""
+    words = [word.lower() for word in _TOKEN.findall(metric)]
+    tokens = frozenset(words) | {a + b for a, b in pairwise(words)}
+    kind = next((kind for kind, marks in _WORDS.items() if marks & tokens), CauseKind.UNKNOWN)
+    return MetricNature(kind, bool(tokens & _GOOD_WHEN_HIGH), bool(tokens & _CLIENT))

@@ -1,0 +1,40 @@
+"""Robust statistics over many series at once: rows are series, columns samples, NaN a missing sample."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["MAD_TO_SIGMA", "Matrix", "row_mad", "row_median", "row_quantile"]
+
+Matrix = NDArray[np.float64]
+
+# The median absolute deviation of a normal sample times this is its standard deviation.
+MAD_TO_SIGMA = 1.4826
+
+
+def row_median(values: Matrix) -> Matrix:
+    """Median of each row without its NaN, shape (rows,); NaN for a row that has no number."""
+    if values.shape[1] == 0:
+        return np.full(values.shape[0], np.nan)
+    ordered = np.sort(values, axis=1)  # NaN sort last
+    count = np.sum(~np.isnan(ordered), axis=1)
+    rows = np.arange(values.shape[0])
+    low = ordered[rows, np.maximum((count - 1) // 2, 0)]
+    high = ordered[rows, np.minimum(count // 2, values.shape[1] - 1)]
+    return np.where(count > 0, low + (high - low) / 2, np.nan)
+
+
+def row_mad(values: Matrix, center: Matrix) -> Matrix:
+    """Median absolute deviation of each row from its `center`, scaled to a standard deviation, shape (rows,)."""
+    return MAD_TO_SIGMA * row_median(np.abs(values - center[:, None]))
+
+
+def row_quantile(values: Matrix, share: float) -> Matrix:
+    """The `share` quantile (nearest rank below) of each row without its NaN, shape (rows,)."""
+    if values.shape[1] == 0:
+        return np.full(values.shape[0], np.nan)
+    ordered = np.sort(values, axis=1)
+    count = np.sum(~np.isnan(ordered), axis=1)
+    place = np.maximum(np.floor(share * (count - 1)).astype(int), 0)
+    return np.where(count > 0, ordered[np.arange(values.shape[0]), place], np.nan)

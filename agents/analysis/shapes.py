@@ -1,0 +1,70 @@
+"""The shape of a shift in one series: when it began, whether it climbs, sticks to a ceiling, or stopped reporting."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agents.analysis.findings import CauseKind
+from agents.analysis.signals import FloatArray, KpiSeries, Window
+
+__all__ = ["missing_share", "onset_of", "plateau", "trending"]
+
+_FULL = 0.95
+_SHARE_WORDS = ("ratio", "pct", "percent", "utilization", "utilisation", "usage", "rate")
+
+
+def onset_of(series: KpiSeries, before: float, after: float, window: Window) -> float:
+    """Unix seconds of the first sample past a third of the way to the new level that is not alone there."""
+    inside = (series.times >= window.start) & (series.times <= window.end)
+    times, values = series.times[inside], series.values[inside]
+    known = ~np.isnan(values)
+    times, values = times[known], values[known]
+    way = (values - before) / (after - before) if after != before else np.zeros_like(values)
+    past = way >= 1 / 3
+    held = past & np.append(past[1:], True)
+    hits = np.flatnonzero(held)
+    if not hits.size:
+        hits = np.flatnonzero(past)
+    return float(times[hits[0]]) if hits.size else window.start
+
+
+def trending(values: FloatArray) -> bool:
+    """Whether the samples climb or fall steadily through the whole stretch, rather than step."""
+    known = values[~np.isnan(values)]
+    if known.size < 8:
+        return False
+    order = np.argsort(np.argsort(known, kind="stable"), kind="stable")
+    ranks = np.corrcoef(order, np.arange(known.size))[0, 1]
+    return bool(abs(ranks) >= 0.9)
+
+
+def plateau(kind: CauseKind, metric: str, before: FloatArray, values: FloatArray) -> bool:
+    """Whether a limited quantity is at its limit: a share near full, or a pool stuck at a height new to it."""
+    known, past = values[~np.isnan(values)], before[~np.isnan(before)]
+    if known.size < 3 or not past.size or np.median(known) <= np.median(past):
+        return False
+    top = float(np.max(known))
+    if kind is CauseKind.SATURATION:
+        return bool(np.mean(known >= 0.999 * top) >= 0.5 and top > np.max(past))
+    if kind not in {CauseKind.CPU, CauseKind.MEMORY, CauseKind.DISK} or not _is_share(metric):
+        return False
+    limit = 1.0 if max(top, float(np.max(past))) <= 1.05 else 100.0
+    return bool(_FULL * limit <= np.median(known) and top <= 1.05 * limit)
+
+
+def _is_share(metric: str) -> bool:
+    return any(word in metric.lower() for word in _SHARE_WORDS)
+
+
+def missing_share(series: KpiSeries, window: Window) -> float:
+    """Share of the samples due in the window that are missing; 0 where too few are due to tell."""
+    known = ~np.isnan(series.values)
+    times = series.times[known]
+    healthy = times[(times >= window.baseline_start) & (times < window.start)]
+    if healthy.size < 6:
+        return 0.0
+    due = (window.end - window.start) / float(np.median(np.diff(healthy)))
+    if due < 3:
+        return 0.0
+    seen = int(np.sum((times >= window.start) & (times <= window.end)))
+    return max(0.0, 1.0 - seen / due)

@@ -1,0 +1,166 @@
+"""Which anomalous services explain which: symptoms travel from the called to the caller.
+
+A caller's latency or errors are explained by a service it calls when that one is anomalous itself and, for latency,
+when it slowed by enough to matter for the caller: two milliseconds do not explain two hundred.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agents.analysis.clues import Clue, clues_of, strength_of
+from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
+from agents.analysis.signals import Topology
+
+__all__ = ["Explanation", "analyse_topology", "distances", "explanations"]
+
+# A callee that slowed by this share of its caller's slow-down explains it in full: a caller may call it several times.
+_FULL_SHARE = 0.3
+# Below this share of the symptom explained, the caller still answers for itself.
+_WORTH_SAYING = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`share` (0 to 1) of the symptoms of `service` come from `by`, which it calls."""
+
+    service: str
+    by: str
+    share: float
+
+
+def distances(topology: Topology, origin: str) -> dict[str, int]:
+    """Calls from `origin` to each service it reaches (itself 0); empty when `origin` is not in the graph."""
+    if origin not in topology.calls and origin not in topology.nodes:
+        return {}
+    steps = {origin: 0}
+    queue = deque([origin])
+    while queue:
+        here = queue.popleft()
+        for callee in sorted(topology.calls.get(here, frozenset())):
+            if callee not in steps:
+                steps[callee] = steps[here] + 1
+                queue.append(callee)
+    return steps
+
+
+def explanations(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> dict[str, Explanation]:
+    """The best explanation of each service's symptoms by one it calls, where there is any."""
+    found: dict[str, Explanation] = {}
+    for service, own in sorted(clues.items()):
+        options = [
+            Explanation(service, callee, _share(own, clues[callee]))
+            for callee in sorted(_reached(service, clues, topology))
+        ]
+        if options:
+            found[service] = max(options, key=lambda e: e.share)
+    return found
+
+
+def _reached(service: str, clues: Mapping[str, Sequence[Clue]], topology: Topology) -> set[str]:
+    """Services with clues that are called directly, or through services nothing is known about."""
+    reached: set[str] = set()
+    seen = {service}
+    queue = deque(topology.calls.get(service, frozenset()))
+    while queue:
+        callee = queue.popleft()
+        if callee in seen:
+            continue
+        seen.add(callee)
+        if callee in clues:
+            reached.add(callee)
+        else:
+            queue.extend(topology.calls.get(callee, frozenset()))
+    return reached
+
+
+def _share(caller: Sequence[Clue], callee: Sequence[Clue]) -> float:
+    symptom = strength_of([c for c in caller if not c.own and c.bad])
+    cause = strength_of([c for c in callee if c.bad and c.kind is not CauseKind.TRAFFIC])
+    if symptom <= 0:
+        return 0.0
+    return min(1.0, cause / symptom) * _latency_fit(caller, callee)
+
+
+def _latency_fit(caller: Sequence[Clue], callee: Sequence[Clue]) -> float:
+    """How much of the caller's slow-down the callee's can account for; 1 where either has no latency to compare."""
+    theirs, ours = _slowed(callee), _slowed(caller)
+    if ours <= 0 or theirs <= 0:
+        return 1.0
+    return min(1.0, theirs / ours / _FULL_SHARE)
+
+
+def _slowed(clues: Sequence[Clue]) -> float:
+    """Largest rise of a service's latency, in its metric's unit; 0 where none rose."""
+    rises = [
+        float(after) - float(before)
+        for clue in clues
+        if clue.kind is CauseKind.LATENCY
+        and isinstance(before := clue.finding.data.get("before"), (int, float))
+        and isinstance(after := clue.finding.data.get("after"), (int, float))
+    ]
+    return max(rises, default=0.0)
+
+
+def analyse_topology(
+    findings: Sequence[Finding], topology: Topology, alarm_service: str, candidates: frozenset[str]
+) -> tuple[Finding, ...]:
+    """Findings on how anomalies hang together: explained callers as symptoms, and the deepest anomalies.
+
+    `candidates` restricts who may be named as a deepest anomaly; empty restricts nobody. Without a topology the
+    answer is one `no_data` finding.
+    """
+    if not topology.calls:
+        return (_no_data(),)
+    clues = clues_of(findings)
+    explained = {s: e for s, e in explanations(clues, topology).items() if e.share >= _WORTH_SAYING}
+    symptoms = [_symptom(e) for e in explained.values()]
+    steps = distances(topology, alarm_service)
+    deepest = [
+        _deepest(service, steps.get(service), alarm_service, strength_of(own))
+        for service, own in sorted(clues.items())
+        if service not in explained
+        and any(e.by == service for e in explained.values())
+        and (not candidates or service in candidates)
+    ]
+    return tuple(sorted([*deepest, *symptoms], key=lambda f: (f.kind, -(f.score or 0.0), f.subject)))
+
+
+def _symptom(explanation: Explanation) -> Finding:
+    return Finding(
+        source=Source.TOPOLOGY,
+        kind=FindingKind.SYMPTOM,
+        service=explanation.service,
+        subject=f"{explanation.service}|{explanation.by}|{FindingKind.SYMPTOM}",
+        statement=(
+            f"{explanation.service} calls {explanation.by}, whose anomaly accounts for "
+            f"{explanation.share:.0%} of its symptoms"
+        ),
+        score=explanation.share,
+        data={"by": explanation.by, "share": explanation.share},
+    )
+
+
+def _deepest(service: str, steps: int | None, alarm_service: str, strength: float) -> Finding:
+    way = f", {steps} call{'s' if steps != 1 else ''} from {alarm_service}" if steps is not None else ""
+    return Finding(
+        source=Source.TOPOLOGY,
+        kind=FindingKind.UPSTREAM_ANOMALY,
+        service=service,
+        subject=f"{service}||{FindingKind.UPSTREAM_ANOMALY}",
+        statement=f"{service} is the deepest anomalous service on its path{way}: nothing it calls explains it",
+        score=strength,
+        data={"calls_away": steps},
+    )
+
+
+def _no_data() -> Finding:
+    return Finding(
+        source=Source.TOPOLOGY,
+        kind=FindingKind.NO_DATA,
+        service="",
+        subject=f"||{FindingKind.NO_DATA}",
+        statement="No call topology is known",
+    )

@@ -1,0 +1,39 @@
+"""Figures and times as a person reads them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+__all__ = ["clock", "figure", "span", "times_as_much"]
+
+
+def clock(moment: float) -> str:
+    """Unix seconds as `10:42:10` (UTC)."""
+    return datetime.fromtimestamp(moment, tz=UTC).strftime("%H:%M:%S")
+
+
+def figure(value: float) -> str:
+    """Three significant digits, without an exponent between a ten-thousandth and a billion."""
+    if value == 0:
+        return "0"
+    if not 1e-4 <= abs(value) < 1e9:
+        return f"{value:.3g}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{float(f'{value:.3g}'):f}".rstrip("0").rstrip(".")
+
+
+def times_as_much(before: float, after: float) -> str:
+    """` (3.1x)`, or nothing where a ratio says nothing."""
+    if before <= 0 or after <= 0:
+        return ""
+    ratio = after / before
+    return f" ({ratio:.1f}x)" if ratio >= 1 else f" (1/{before / after:.1f})"
+
+
+def span(seconds: float) -> str:
+    """A length of time: `45 s`, `3 min`, `2.5 h`."""
+    size = abs(seconds)
+    if size < 90:
+        return f"{size:.0f} s"
+    return f"{size / 60:.0f} min" if size < 5400 else f"{size / 3600:.1f} h"
