@@ -1,0 +1,215 @@
+"""One frozen `Settings`, built once in the composition root; each factory gets its own slice.
+
+Values come, first wins, from arguments, `TOCSIN_*` environment variables (sections joined by two underscores:
+`TOCSIN_KAFKA__BOOTSTRAP_SERVERS`), and `tocsin.toml` in the working directory or where `TOCSIN_CONFIG` points.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+__all__ = [
+    "ClickHouseSection",
+    "DetectSection",
+    "InvestigateSection",
+    "KafkaSection",
+    "LandSection",
+    "LlmProvider",
+    "LlmSection",
+    "RedisSection",
+    "Settings",
+    "TelemetrySection",
+    "TriageSection",
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class KafkaSection(_Section):
+    """How to reach the broker."""
+
+    bootstrap_servers: str = ""
+    """`host:port`, several separated by commas. Empty: what `tocsin up` started in the data folder."""
+    topic_prefix: str = ""
+    """Put before every topic's and group's name, so that two installations can share a broker."""
+    embedded: bool = False
+    """The broker is Tansu: no idempotent producer, quick joins."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_username: str = ""
+    sasl_password: SecretStr = SecretStr("")
+    ssl_cafile: str = ""
+    """Certificate authorities to trust; empty trusts the system's."""
+    replication_factor: int = Field(default=1, ge=1)
+    """Of topics that Tocsin creates."""
+
+
+class ClickHouseSection(_Section):
+    """How to reach ClickHouse."""
+
+    url: str = ""
+    """`http://host:port`. Empty: what `tocsin up` started in the data folder."""
+    user: str = "default"
+    password: SecretStr = SecretStr("")
+    database: str = "default"
+
+
+class RedisSection(_Section):
+    """How to reach Redis."""
+
+    url: str = ""
+    """`redis://host:port/db`. Empty: what `tocsin up` started in the data folder."""
+    prefix: str = "tocsin"
+    """Put before every key."""
+
+
+class TriageSection(_Section):
+    """How alarms become incidents."""
+
+    correlate_within_s: float = Field(default=300.0, gt=0)
+    """An alarm joins an open incident whose last alarm is at most this much older, in seconds of event time."""
+    correlate_hops: int = Field(default=2, ge=0)
+    """How many calls apart two services may be to share an incident."""
+    close_after_s: float = Field(default=300.0, ge=0)
+    """A cleared incident closes after this much quiet, in seconds."""
+    flap_changes: int = Field(default=6, ge=2)
+    """State changes of one alarm within `flap_window_s` that make it flap."""
+    flap_window_s: float = Field(default=300.0, gt=0)
+    forget_after_s: float = Field(default=86_400.0, gt=0)
+    """State of an alarm is dropped after this much event time without news, in seconds."""
+
+
+class DetectSection(_Section):
+    """Online detection over KPI batches."""
+
+    enabled: bool = True
+    max_series: int = Field(default=100_000, ge=1)
+    """Series with state in one worker; the longest unseen are dropped first."""
+    sensitivity: float = Field(default=6.0, gt=0)
+    """Robust deviations that make a change an alarm: higher is quieter."""
+    persist_s: float = Field(default=20.0, ge=0)
+    """A level shift must last this long before it is told, in seconds of event time."""
+    season_s: float = Field(default=86_400.0, ge=0)
+    """Period of the expected daily pattern, in seconds; 0 expects none."""
+
+
+class InvestigateSection(_Section):
+    """The investigation worker."""
+
+    max_concurrent: int = Field(default=8, ge=1)
+    baseline_s: float = Field(default=1_800.0, gt=0)
+    """How much time before the incident is taken as normal, in seconds."""
+    lead_s: float = Field(default=120.0, ge=0)
+    """How long before its first alarm a fault may have begun, in seconds."""
+    data_wait_s: float = Field(default=30.0, ge=0)
+    """How long to wait for data of the window to land before going on without it, in seconds."""
+    lease_s: float = Field(default=15.0, gt=0)
+    """A worker that has not renewed its lease for this long has lost the investigation."""
+    query_nano_usd_per_million_rows: int = Field(default=0, ge=0)
+    """What a data query costs: integer 10^-9 USD per million rows read."""
+
+
+class LandSection(_Section):
+    """The landing worker."""
+
+    batch_rows: int = Field(default=5_000, ge=1)
+    """Messages of one partition in one insert, at most."""
+    batch_age_s: float = Field(default=0.5, gt=0)
+    """An incomplete batch is inserted after this time."""
+
+
+class LlmProvider(_Section):
+    """An OpenAI-compatible endpoint. Several are tried in turn."""
+
+    name: str
+    base_url: str
+    api_key: SecretStr = SecretStr("")
+    model: str
+    timeout_s: float = Field(default=60.0, gt=0)
+    max_concurrent: int = Field(default=4, ge=1)
+
+
+class LlmSection(_Section):
+    """Models. Without a provider every investigation is deterministic, and complete."""
+
+    providers: tuple[LlmProvider, ...] = ()
+    prices: dict[str, tuple[float, float]] = {}
+    """Own prices by model, USD per million tokens (input, output), before those of genai-prices."""
+
+
+class TelemetrySection(_Section):
+    """Logs, metrics and traces."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_json: bool = True
+    metrics_port: int = Field(default=0, ge=0, le=65_535)
+    """Port of this role's /metrics; 0 picks a free one."""
+    otlp_endpoint: str = ""
+    """`http://host:4318`; empty exports no traces."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TOCSIN_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        toml_file=os.environ.get("TOCSIN_CONFIG", "tocsin.toml"),
+    )
+
+    data_dir: Path = Path(".tocsin")
+    """Where `tocsin up` keeps everything."""
+    tenant: str = "default"
+    """The tenant that commands act for."""
+    kafka: KafkaSection = KafkaSection()
+    clickhouse: ClickHouseSection = ClickHouseSection()
+    redis: RedisSection = RedisSection()
+    sql_path: str = ""
+    """SQLite file of the control plane. Empty: in the data folder."""
+    triage: TriageSection = TriageSection()
+    detect: DetectSection = DetectSection()
+    investigate: InvestigateSection = InvestigateSection()
+    land: LandSection = LandSection()
+    llm: LlmSection = LlmSection()
+    telemetry: TelemetrySection = TelemetrySection()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the TOML file."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def control_database(self) -> Path:
+        return Path(self.sql_path) if self.sql_path else self.data_dir / "control.sqlite"
+
+    @property
+    def checkpoint_database(self) -> Path:
+        return self.control_database.with_name("checkpoints.sqlite")
+
+    @property
+    def data_wait(self) -> timedelta:
+        return timedelta(seconds=self.investigate.data_wait_s)

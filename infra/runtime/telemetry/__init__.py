@@ -1,0 +1,14 @@
+"""Logs (structlog), metrics (prometheus-client) and traces (OpenTelemetry) of one process."""
+
+from infra.runtime.telemetry.logs import configure_logging
+from infra.runtime.telemetry.prometheus import PrometheusRecorder, serve_metrics
+from infra.runtime.telemetry.tracing import configure_tracing, current_traceparent, span
+
+__all__ = [
+    "PrometheusRecorder",
+    "configure_logging",
+    "configure_tracing",
+    "current_traceparent",
+    "serve_metrics",
+    "span",
+]

@@ -1,0 +1,29 @@
+"""Servers that several lanes share, each started once per session and only when a test asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fakes.broker import start_tansu
+from tests.fakes.clickhouse_server import ClickHouseServer, start_clickhouse
+from tests.fakes.redis_server import start_redis
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap() -> Iterator[str]:
+    with start_tansu() as bootstrap:
+        yield bootstrap
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with start_redis(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
+    with start_clickhouse(tmp_path_factory.mktemp("clickhouse")) as server:
+        yield server
