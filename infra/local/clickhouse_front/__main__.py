@@ -23,6 +23,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, required=True, help="port to listen on")
     parser.add_argument("--pool", type=int, default=4, help="queries that run at once")
+    parser.add_argument("--queue", type=int, default=256, help="queries that wait; one more is refused")
     parser.add_argument("--user", help="the only user let in; everybody without it")
     parser.add_argument("--password-env", metavar="NAME", help="environment variable of that user's password")
     return parser
@@ -48,6 +49,7 @@ def main(argv: list[str] | None = None) -> int:
                 host=options.host,
                 port=options.port,
                 pool=options.pool,
+                queue=options.queue,
                 allowed=_credentials(options.user, options.password_env),
             )
         )

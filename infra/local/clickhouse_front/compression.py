@@ -71,24 +71,39 @@ def compressor(encoding: str) -> Compressor:
     return _COMPRESSORS[encoding]()
 
 
-def _gunzip(body: bytes) -> bytes:
-    return _inflate(body, _GZIP_WINDOW)
+class _Member(Protocol):
+    """One compressed stream; several may follow one another in a body."""
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
 
 
-def _inflate(body: bytes, window: int = zlib.MAX_WBITS) -> bytes:
-    """Every member in turn: gzip files may be concatenated."""
+def _unpack(body: bytes, new_member: Callable[[], _Member]) -> bytes:
     parts: list[bytes] = []
     while body:
-        member = zlib.decompressobj(window)
-        parts.append(member.decompress(body) + member.flush())
+        member = new_member()
+        parts.append(member.decompress(body))
         if not member.eof:
-            raise zlib.error("the body ends inside the compressed stream")
+            raise EOFError("the body ends inside the compressed stream")
         body = member.unused_data
     return b"".join(parts)
 
 
+def _gunzip(body: bytes) -> bytes:
+    return _unpack(body, lambda: zlib.decompressobj(_GZIP_WINDOW))
+
+
+def _inflate(body: bytes) -> bytes:
+    return _unpack(body, zlib.decompressobj)
+
+
 def _unzstd(body: bytes) -> bytes:
-    return zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True).read()
+    return _unpack(body, zstandard.ZstdDecompressor().decompressobj)
 
 
 def _unlz4(body: bytes) -> bytes:

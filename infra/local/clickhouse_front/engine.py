@@ -127,7 +127,9 @@ class Engine:
             return None
         connection = self._prepared(query, tag)
         try:
-            result = connection.send_query(_text(statement.sql), output, params=dict(query.parameters))
+            result = connection.send_query(
+                _text(statement.sql), query.default_format, params=dict(query.parameters)
+            )
         except chdb.ChdbError as error:
             connection.close()
             refused = ClickHouseError.from_engine(str(error))
@@ -201,7 +203,7 @@ def _preparation(query: Query, tag: str) -> Iterator[str]:
 
 def _execute(connection: Connection, query: Query, statement: Statement) -> Answer:
     output = statement.format or query.default_format
-    result = connection.query(_text(statement.sql), output, params=dict(query.parameters))
+    result = connection.query(_text(statement.sql), query.default_format, params=dict(query.parameters))
     if isinstance(result, str):
         return Answer(result.encode(), output if statement.returns_rows else None, Summary(0, 0, 0, 0, 0))
     body = _bytes(result)

@@ -53,4 +53,7 @@ def _field(piece: bytes) -> tuple[str, str]:
         raise ClickHouseError.refusal(
             NOT_IMPLEMENTED, f"external data ('{name}') is not supported here: insert it into a table first"
         )
-    return name, value.decode()
+    try:
+        return name, value.decode()
+    except UnicodeDecodeError as error:
+        raise ClickHouseError.refusal(BAD_ARGUMENTS, f"the field '{name}' is not UTF-8") from error

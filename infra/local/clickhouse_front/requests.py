@@ -18,6 +18,7 @@ from infra.local.clickhouse_front.errors import (
     AUTHENTICATION_FAILED,
     BAD_ARGUMENTS,
     NOT_IMPLEMENTED,
+    UNKNOWN_FORMAT,
     UNKNOWN_SETTING,
     ClickHouseError,
 )
@@ -92,6 +93,8 @@ _PROTOCOL: Final = frozenset(
 )
 _SETTING_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PARAMETER: Final = "param_"
+# chDB gives these names a meaning of its own: objects of this process.
+_PYTHON_FORMATS: Final = frozenset({"arrowtable", "dataframe", "datastore"})
 _STATE_VERBS: Final = frozenset({"SET", "USE"})
 
 
@@ -113,7 +116,7 @@ def parse_credentials(raw: RawRequest) -> Credentials:
 
 def _basic(header: str) -> Credentials:
     scheme, _, value = header.partition(" ")
-    if scheme.lower() != "basic":
+    if scheme.lower() != "basic" or not value:
         raise ClickHouseError.refusal(AUTHENTICATION_FAILED, "only basic authentication is known here")
     try:
         user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
@@ -148,7 +151,7 @@ def parse_query(raw: RawRequest) -> Query:
             for name, value in params.items()
             if name.startswith(_PARAMETER)
         ),
-        default_format=params.get("default_format") or raw.headers.get("x-clickhouse-format", "TabSeparated"),
+        default_format=_default_format(params, raw.headers),
         encoding=_encoding(params, raw.headers),
         buffered=_is_on(params, "wait_end_of_query"),
         read_only=raw.is_read_only,
@@ -162,6 +165,13 @@ def _is_on(params: Mapping[str, str], name: str) -> bool:
 def _encoding(params: Mapping[str, str], headers: Mapping[str, str]) -> str | None:
     wanted = _is_on(params, "enable_http_compression")
     return choose_encoding(headers.get("accept-encoding", "")) if wanted else None
+
+
+def _default_format(params: Mapping[str, str], headers: Mapping[str, str]) -> str:
+    name = params.get("default_format") or headers.get("x-clickhouse-format", "TabSeparated")
+    if name.lower() in _PYTHON_FORMATS:
+        raise ClickHouseError.refusal(UNKNOWN_FORMAT, f"Unknown format {name}")
+    return name
 
 
 def _statement(url_query: str, body: bytes) -> Statement | Insertion:

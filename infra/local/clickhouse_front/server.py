@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -75,10 +76,19 @@ def serve(config: FrontConfig) -> None:
             Limits(config.allowed, config.max_body),
             new_tag=lambda: str(uuid.uuid4()),
         )
-        # uvicorn raises the signal again after its own shutdown: the process then ends here, with 0.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)
-        _Server(_uvicorn_config(front, config), _ready_line(engine, config)).run()
+        server = _Server(_uvicorn_config(front, config), _ready_line(engine, config))
+        _end_on_signals(server)
+        server.run()
+
+
+def _end_on_signals(server: uvicorn.Server) -> None:
+    """Uvicorn raises the signal again after its own shutdown; with this the process still ends with 0."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
 
 
 def _uvicorn_config(front: Front, config: FrontConfig) -> uvicorn.Config:

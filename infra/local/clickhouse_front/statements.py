@@ -122,8 +122,8 @@ def _insertion(sql: bytes, head_end: int, format_at: int, name: _Token | None) -
     data_at = _DATA_START.match(sql, name.end)
     assert data_at is not None  # every part of the pattern is optional
     return Insertion(
-        into=sql[:head_end].decode(),
-        settings=sql[head_end:format_at].decode(),
+        into=sql[:head_end].decode("utf-8", "replace"),
+        settings=sql[head_end:format_at].decode("utf-8", "replace"),
         format=name.text,
         data=sql[data_at.end() :],
     )
