@@ -1,0 +1,211 @@
+"""One OpenAI-compatible provider over ChatOpenAI: one request, no retry, no fallback, everything received is metered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import openai
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages.ai import UsageMetadata
+from langchain_openai import ChatOpenAI
+from langsmith.run_helpers import tracing_context
+from pydantic import BaseModel, JsonValue
+
+from agents.llm.failures import (
+    BadRequest,
+    ContentRefused,
+    OutputTruncated,
+    StreamCut,
+    Unsupported,
+)
+from agents.llm.json_schema import schema_text
+from agents.llm.ports import Clock
+from agents.llm.providers.config import ProviderConfig, StructuredMethod
+from agents.llm.providers.structured import Ask, ask_for, read_json
+from agents.llm.providers.translate import translate
+
+__all__ = ["ChatProvider", "OpenAiChat", "Prompt", "Reception"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is sent: masked already."""
+
+    system: str
+    user: str
+    output: type[BaseModel]
+    max_output_tokens: int
+
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """All that counts as input: both messages and the schema of the answer."""
+        return self.system, self.user, schema_text(self.output)
+
+
+@dataclass(slots=True)
+class Reception:
+    """What has come back so far. Filled while the answer arrives, so that a cut or cancelled call can be accounted."""
+
+    pieces: list[str] = field(default_factory=list)
+    tools: AIMessageChunk | None = None
+    """The pieces of tool calls, joined as LangChain joins them."""
+    whole_tools: list[str] = field(default_factory=list)
+    """The same from a server that does not stream."""
+    usage: UsageMetadata | None = None
+    finish_reason: str | None = None
+    refused: bool = False
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+    @property
+    def tool_arguments(self) -> list[str]:
+        calls = self.tools.tool_call_chunks if self.tools is not None else []
+        return self.whole_tools + [call["args"] or "" for call in calls]
+
+    @property
+    def everything(self) -> str:
+        """All that was generated, for an estimate by length."""
+        return self.text + "".join(self.tool_arguments)
+
+
+class ChatProvider(Protocol):
+    """One model at one address."""
+
+    @property
+    def config(self) -> ProviderConfig: ...
+
+    async def complete(self, prompt: Prompt, reception: Reception) -> JsonValue:
+        """Return the JSON object the model answered; `reception` holds what was received, however this ends.
+
+        Raises:
+            AttemptFailure: and nothing else, but for cancellation.
+        """
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+
+
+class OpenAiChat:
+    """`ChatProvider` over langchain-openai. Owns its HTTP client: close it.
+
+    Which structured-output method the server understands is learnt once and remembered. LangSmith tracing is off for
+    these calls, whatever the environment says: nothing but the provider gets the prompt.
+    """
+
+    def __init__(self, config: ProviderConfig, clock: Clock) -> None:
+        self.config = config
+        self._clock = clock
+        self._methods = list(config.methods)
+        self._http = openai.DefaultAsyncHttpxClient(
+            trust_env=False, proxy=config.proxy, follow_redirects=False, timeout=_timeout(config)
+        )
+        self._model = self._chat_openai()
+
+    def _chat_openai(self) -> ChatOpenAI:
+        config = self.config
+
+        # An async key keeps ChatOpenAI from building a second, synchronous client.
+        async def api_key() -> str:
+            return config.api_key.get_secret_value()
+
+        return ChatOpenAI(
+            model_name=config.model,
+            openai_api_base=config.base_url,
+            openai_api_key=api_key,
+            max_retries=0,
+            stream_usage=True,
+            use_responses_api=False,
+            request_timeout=_timeout(config),
+            stream_chunk_timeout=config.chunk_timeout_s,
+            temperature=config.temperature,
+            default_headers=dict(config.headers),
+            http_async_client=self._http,
+        )
+
+    async def complete(self, prompt: Prompt, reception: Reception) -> JsonValue:
+        """Ask once. Bounded by `timeout_s` as a whole; see `ChatProvider`."""
+        method = self._methods[0]
+        try:
+            async with asyncio.timeout(self.config.timeout_s):
+                await self._receive(prompt, method, reception)
+            return _answer(reception)
+        except Exception as error:
+            raise self._learn(translate(error, self._clock.now()), method) from error
+
+    async def _receive(self, prompt: Prompt, method: StructuredMethod, reception: Reception) -> None:
+        ask = ask_for(prompt.output, method)
+        messages: list[BaseMessage] = [
+            SystemMessage(_sendable(prompt.system + ask.system_suffix)),
+            HumanMessage(_sendable(prompt.user)),
+        ]
+        arguments = self._arguments(ask, prompt.max_output_tokens)
+        with tracing_context(enabled=False):
+            if not self.config.streaming:
+                _take(reception, await self._model.ainvoke(messages, **arguments))
+                return
+            stream: AsyncIterator[AIMessageChunk] = self._model.astream(messages, **arguments)
+            async with aclosing(stream):  # type: ignore[type-var]  # an async generator behind the wider type
+                async for chunk in stream:
+                    _take(reception, chunk)
+
+    def _arguments(self, ask: Ask, max_output_tokens: int) -> dict[str, Any]:
+        body = dict(ask.body)
+        arguments = dict(ask.arguments)
+        if self.config.limit_field == "max_tokens":
+            body["max_tokens"] = max_output_tokens
+        else:
+            arguments["max_tokens"] = max_output_tokens
+        return {**arguments, "extra_body": body or None}
+
+    def _learn(self, failure: Exception, method: StructuredMethod) -> Exception:
+        if not isinstance(failure, Unsupported):
+            return failure
+        if self._methods[0] is method and len(self._methods) > 1:
+            self._methods.pop(0)
+        # A call that ran beside the one that taught us may simply try again.
+        return BadRequest(str(failure)) if self._methods[0] is method else failure
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+
+def _timeout(config: ProviderConfig) -> openai.Timeout:
+    return openai.Timeout(config.timeout_s, connect=config.connect_timeout_s)
+
+
+def _sendable(text: str) -> str:
+    # A lone surrogate cannot be encoded; one bad log line must not fail the call.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _take(reception: Reception, message: AIMessage) -> None:
+    reception.pieces.append(message.text)
+    if isinstance(message, AIMessageChunk):
+        if message.tool_call_chunks:
+            reception.tools = message if reception.tools is None else reception.tools + message
+    else:
+        reception.whole_tools += [json.dumps(call["args"]) for call in message.tool_calls]
+    reception.usage = message.usage_metadata or reception.usage
+    reception.finish_reason = message.response_metadata.get("finish_reason") or reception.finish_reason
+    reception.refused = reception.refused or bool(message.additional_kwargs.get("refusal"))
+
+
+def _answer(reception: Reception) -> JsonValue:
+    match reception.finish_reason:
+        case None:
+            raise StreamCut("the stream ended before the answer did")
+        case "length":
+            raise OutputTruncated("the answer hit the token limit")
+        case "content_filter":
+            raise ContentRefused("the provider's filter stopped the answer")
+        case _ if reception.refused:
+            raise ContentRefused("the model refused to answer")
+        case _:
+            return read_json(reception.text, reception.tool_arguments)
