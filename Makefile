@@ -1,0 +1,70 @@
+# Two commands are enough: `make demo` shows the product, `make test` proves it. `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FAULT ?= slow-dependency
+SEED ?= 1
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help install demo test test-kafka check format schemas docs lock clean up
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@echo "  variables: FAULT=$(FAULT) SEED=$(SEED) (make demo), ARGS='-k name' (make test)"
+
+$(VENV)/run.stamp: requirements.lock
+	@echo "Installing Tocsin into $(VENV) (about a minute, once) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/tocsin.stamp: pyproject.toml $(VENV)/run.stamp
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+install: $(VENV)/run.stamp $(VENV)/dev.stamp $(VENV)/tocsin.stamp ## Install everything into .venv
+
+demo: $(VENV)/run.stamp $(VENV)/tocsin.stamp ## See it work: a simulated shop, a fault, an investigation (FAULT=... SEED=...)
+	@$(BIN)/tocsin demo --fault $(FAULT) --seed $(SEED)
+
+up: $(VENV)/run.stamp $(VENV)/tocsin.stamp ## Run the whole stack on this machine until Ctrl-C
+	@$(BIN)/tocsin up
+
+test: install ## Run the default lanes: unit, property, contract, integration and end to end on the embedded stack
+	@$(PYTEST) -m "not kafka and not stack and not browser" $(ARGS)
+
+test-kafka: install ## Run the Apache Kafka lane (Java 17 and Maven)
+	@$(PYTEST) -m kafka $(ARGS)
+
+check: install ## Lint, types, package rule, schema compatibility, documentation
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m schemas check
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(MAKE) --no-print-directory docs
+
+format: install ## Format and fix what can be fixed
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+schemas: install ## Write the .avsc files from the models
+	@$(BIN)/python -m schemas write
+
+docs: install ## Build the documentation site, strictly, into docs/_site
+	@$(BIN)/python -m docs.generate
+	@$(BIN)/mkdocs build --strict --quiet
+
+lock: ## Resolve the dependencies again and lock them with hashes
+	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --extra local pyproject.toml -o requirements.lock --custom-compile-command "make lock"
+	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --extra local --extra dev pyproject.toml -c requirements.lock -o requirements-dev.lock --custom-compile-command "make lock"
+
+clean: ## Remove what was built, not .venv
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis docs/_site build dist *.egg-info
