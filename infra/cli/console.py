@@ -1,0 +1,68 @@
+"""What commands print: rich for people, one JSON value or JSON lines for machines; progress goes to standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import orjson
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+
+from schemas.errors import TocsinError
+
+__all__ = ["emit", "err", "nano_usd", "out", "print_error", "table", "when"]
+
+out = Console()
+err = Console(stderr=True)
+
+Jsonable = BaseModel | Mapping[str, object] | list[object]
+
+
+def emit(value: object) -> None:
+    """Print one JSON value on one line of standard output, and flush."""
+    sys.stdout.write(orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode() + "\n")
+    sys.stdout.flush()
+
+
+def print_error(error: TocsinError) -> None:
+    """Say what is wrong and what to do about it."""
+    err.print(f"[bold red]error:[/] {_escaped(str(error))}", highlight=False)
+    if error.cure:
+        err.print(f"[bold]cure:[/]  {_escaped(error.cure)}", highlight=False)
+
+
+def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
+    """Return a table of texts; numbers are right-aligned."""
+    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    listed = [[("" if cell is None else cell) for cell in row] for row in rows]
+    for number, name in enumerate(columns):
+        numeric = bool(listed) and all(isinstance(row[number], int | float) for row in listed)
+        made.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in listed:
+        made.add_row(*(_escaped(str(cell)) for cell in row))
+    return made
+
+
+def when(at: datetime) -> str:
+    """Return an instant as people read it: UTC, to the second."""
+    return f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+def nano_usd(amount: int | None) -> str:
+    """Return money as people read it; unknown is not zero."""
+    return "unpriced" if amount is None else f"${amount / 1e9:,.6f}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, tuple | set | frozenset):
+        return list(value)
+    return str(value)

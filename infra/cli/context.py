@@ -1,0 +1,88 @@
+"""Settings joined with what runs in the data folder: where a command finds its servers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from infra.local.state import StackState, read_state
+from infra.runtime.settings import Settings
+from schemas.errors import ConfigurationError, UnavailableError
+from streams.kafka import KafkaSettings
+
+__all__ = ["Installation", "load_installation", "load_settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Settings whose addresses are all filled in."""
+
+    settings: Settings
+    kafka: KafkaSettings
+    redis_url: str
+    clickhouse_url: str
+
+
+def load_settings(data_dir: Path | None = None, tenant: str | None = None) -> Settings:
+    """Read the settings; raises ConfigurationError with each problem on a line."""
+    given: dict[str, object] = {}
+    if data_dir is not None:
+        given["data_dir"] = data_dir
+    if tenant is not None:
+        given["tenant"] = tenant
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # pydantic validates what was given
+    except ValidationError as error:
+        problems = "\n".join(
+            f"  {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False)
+        )
+        raise ConfigurationError(
+            f"the settings are wrong:\n{problems}",
+            cure="Look at tocsin.toml and the TOCSIN_* variables; `docs/reference/settings` lists them all.",
+        ) from error
+
+
+def load_installation(settings: Settings) -> Installation:
+    """Fill in the addresses of the stack that runs in the data folder, where the settings name no other.
+
+    Raises:
+        UnavailableError: an address is missing and no stack runs.
+    """
+    state = read_state(settings.data_dir)
+    running = state if state is not None and state.is_running() else None
+    return Installation(
+        settings=settings,
+        kafka=_kafka(settings, running),
+        redis_url=settings.redis.url or _of_stack(running, "redis_url", settings),
+        clickhouse_url=settings.clickhouse.url or _of_stack(running, "clickhouse_url", settings),
+    )
+
+
+def _kafka(settings: Settings, running: StackState | None) -> KafkaSettings:
+    section = settings.kafka
+    bootstrap = section.bootstrap_servers or _of_stack(running, "kafka", settings)
+    embedded = section.embedded or (
+        not section.bootstrap_servers and running is not None and running.broker == "tansu"
+    )
+    if embedded:
+        return KafkaSettings.embedded(bootstrap, topic_prefix=section.topic_prefix)
+    return KafkaSettings(
+        bootstrap_servers=bootstrap,
+        topic_prefix=section.topic_prefix,
+        security_protocol=section.security_protocol,
+        sasl_mechanism=section.sasl_mechanism,
+        sasl_username=section.sasl_username,
+        sasl_password=section.sasl_password,
+        ssl_cafile=section.ssl_cafile,
+    )
+
+
+def _of_stack(running: StackState | None, part: str, settings: Settings) -> str:
+    if running is None:
+        raise UnavailableError(
+            f"no stack runs in {settings.data_dir}, and no address of a server elsewhere is set",
+            cure="Start one with `tocsin up` (or `tocsin up --detach`), or name the servers in tocsin.toml.",
+        )
+    return str(getattr(running.addresses, part))

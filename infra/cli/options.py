@@ -1,0 +1,22 @@
+"""Options that many commands share, said once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["AsJson", "DataDir", "Limit", "TenantName"]
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", envvar="TOCSIN_DATA_DIR", help="Folder of the local stack.", show_default=".tocsin"
+    ),
+]
+TenantName = Annotated[
+    str | None, typer.Option("--tenant", help="The tenant to act for.", show_default="default")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most this many.")]
