@@ -24,6 +24,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, required=True, help="port to listen on")
     parser.add_argument("--pool", type=int, default=4, help="queries that run at once")
     parser.add_argument("--queue", type=int, default=256, help="queries that wait; one more is refused")
+    parser.add_argument("--grace", type=int, default=8, help="seconds a stop waits for requests in flight")
     parser.add_argument("--user", help="the only user let in; everybody without it")
     parser.add_argument("--password-env", metavar="NAME", help="environment variable of that user's password")
     return parser
@@ -50,6 +51,7 @@ def main(argv: list[str] | None = None) -> int:
                 port=options.port,
                 pool=options.pool,
                 queue=options.queue,
+                grace_s=options.grace,
                 allowed=_credentials(options.user, options.password_env),
             )
         )

@@ -80,17 +80,18 @@ class _Member(Protocol):
     def eof(self) -> bool: ...
 
     @property
-    def unused_data(self) -> bytes: ...
+    def unused_data(self) -> bytes | None: ...
 
 
 def _unpack(body: bytes, new_member: Callable[[], _Member]) -> bytes:
+    """Every stream in turn: clickhouse_connect sends each block as a frame of its own."""
     parts: list[bytes] = []
     while body:
         member = new_member()
         parts.append(member.decompress(body))
         if not member.eof:
             raise EOFError("the body ends inside the compressed stream")
-        body = member.unused_data
+        body = member.unused_data or b""
     return b"".join(parts)
 
 
@@ -107,7 +108,7 @@ def _unzstd(body: bytes) -> bytes:
 
 
 def _unlz4(body: bytes) -> bytes:
-    return bytes(lz4.frame.decompress(body))
+    return _unpack(body, lz4.frame.LZ4FrameDecompressor)
 
 
 _DECOMPRESSORS: Final[dict[str, Callable[[bytes], bytes]]] = {

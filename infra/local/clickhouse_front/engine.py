@@ -142,9 +142,12 @@ class Engine:
         """Ask the engine to stop the query of this tag; returns at once, and is harmless if it is over."""
         self._kill(f"Settings['log_comment'] = {_quoted(tag)}")
 
-    def close(self) -> None:
-        """Cancel what runs and close the engine; callers have stopped calling."""
+    def cancel_all(self) -> None:
+        """Ask the engine to stop everything that runs; returns at once."""
         self._kill("1")
+
+    def close(self) -> None:
+        """Close the engine; callers have stopped calling."""
         self._keeper.close()
 
     def _kill(self, condition: str) -> None:

@@ -7,12 +7,14 @@ import os
 import signal
 import socket
 import sys
+import threading
 import uuid
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Final
 
 import uvicorn
 
@@ -23,6 +25,8 @@ from infra.local.clickhouse_front.requests import Credentials
 from infra.local.clickhouse_front.slots import Slots
 
 __all__ = ["FrontConfig", "serve"]
+
+_CANCEL_EVERY_S: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,9 @@ class _Server(uvicorn.Server):
 
 
 def serve(config: FrontConfig) -> None:
-    """Serve until SIGTERM or SIGINT; blocks. Requests in flight are finished, then the engine is closed.
+    """Serve until SIGTERM or SIGINT; blocks.
+
+    Requests in flight are finished, or cancelled after `grace_s`; then the engine is closed.
 
     Raises:
         UnavailableError: the data directory cannot be opened, as when another process owns it.
@@ -70,6 +76,7 @@ def serve(config: FrontConfig) -> None:
             queries=stack.enter_context(ThreadPoolExecutor(config.pool, "query")),
             control=stack.enter_context(ThreadPoolExecutor(1, "control")),
         )
+        stack.callback(_drain, engine, workers.queries, config.pool)
         front = Front(
             Exchanges(engine, workers),
             Slots(running=config.pool, waiting=config.queue),
@@ -79,6 +86,14 @@ def serve(config: FrontConfig) -> None:
         server = _Server(_uvicorn_config(front, config), _ready_line(engine, config))
         _end_on_signals(server)
         server.run()
+
+
+def _drain(engine: Engine, queries: Executor, pool: int) -> None:
+    """Cancel until no query runs: until every thread of the pool is free at the same moment."""
+    barrier = threading.Barrier(pool)
+    free = [queries.submit(barrier.wait) for _ in range(pool)]
+    while wait(free, timeout=_CANCEL_EVERY_S).not_done:
+        engine.cancel_all()
 
 
 def _end_on_signals(server: uvicorn.Server) -> None:

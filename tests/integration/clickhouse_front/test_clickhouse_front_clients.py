@@ -125,6 +125,23 @@ def test_compression_both_ways(
             assert list(stream) == []
 
 
+@pytest.mark.parametrize("compress", ["lz4", "zstd", "gzip", False])
+def test_an_insert_of_many_blocks_lands_whole(
+    front: ClickHouseServer, client: Client, table: str, compress: str | bool
+) -> None:
+    numbers = list(range(300_000))
+    texts = [f"row {number}" for number in numbers]
+    with clickhouse_connect.get_client(host=front.host, port=front.port, compress=compress) as packed:
+        for _ in range(2):
+            summary = packed.insert(
+                table, [numbers, texts], ["a", "b"], column_oriented=True, settings={DEDUP: "whole"}
+            )
+            assert summary.written_rows == len(numbers)
+
+    found = client.query(f"SELECT count(), uniqExact(a), sum(length(b)) FROM {table}")
+    assert found.first_row == (len(numbers), len(numbers), sum(map(len, texts)))
+
+
 def test_formats_of_ones_own(client: Client, table: str) -> None:
     client.raw_insert(table, ["a", "b"], b'{"a": 7, "b": "x"}\n', fmt="JSONEachRow")
 

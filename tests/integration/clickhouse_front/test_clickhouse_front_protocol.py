@@ -143,6 +143,17 @@ async def test_a_stop_finishes_what_is_in_flight(tmp_path: Path) -> None:
             assert await code == 0
 
 
+async def test_a_stop_cancels_what_outlasts_its_grace(tmp_path: Path) -> None:
+    with start_clickhouse(tmp_path, arguments=("--grace", "1")) as server:
+        async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
+            writing = ENDLESS.replace("SELECT", "CREATE TABLE t ENGINE = Memory AS SELECT", 1)
+            posts = [asyncio.create_task(client.post("/", content=sql)) for sql in (ENDLESS, writing)]
+            await _running(client, "2")
+
+            assert await asyncio.to_thread(server.stop) == 0
+            await asyncio.wait(posts)
+
+
 def test_auth_is_asked_for(tmp_path: Path) -> None:
     arguments = ("--user", "ann", "--password-env", "FRONT_PASSWORD")
     with start_clickhouse(tmp_path, arguments=arguments, environment={"FRONT_PASSWORD": "s3cret"}) as server:

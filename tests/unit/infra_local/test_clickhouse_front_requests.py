@@ -294,6 +294,16 @@ class TestCompression:
 
         assert decompress(packed, encoding) == b"".join(pieces)
 
+    @given(
+        frames=st.lists(st.binary(min_size=1, max_size=300), max_size=4), encoding=st.sampled_from(ENCODINGS)
+    )
+    def test_frames_that_follow_one_another_are_one_body(self, frames: list[bytes], encoding: str) -> None:
+        def frame(data: bytes) -> bytes:
+            packer = compressor(encoding)
+            return packer.compress(data) + packer.flush()
+
+        assert decompress(b"".join(map(frame, frames)), encoding) == b"".join(frames)
+
     def test_other_peoples_encoders(self) -> None:
         data = b"SELECT 1" * 100
 
