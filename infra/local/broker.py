@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import uuid4
 
+from infra.local.kafka import (
+    KafkaCluster,
+    KafkaNode,
+    fetch_jars,
+    find_java,
+    keep_cluster_id,
+    node_spec,
+    prepare_node,
+)
 from infra.local.probes import KafkaAnswers
 from infra.local.process import ProcessSpec
 from schemas.errors import ConfigurationError
 
-__all__ = ["tansu_binary", "tansu_spec"]
+__all__ = ["apache_spec", "tansu_binary", "tansu_spec"]
 
 
 def tansu_binary() -> Path:
@@ -51,3 +61,20 @@ def tansu_spec(*, port: int, log_file: Path, host: str = "127.0.0.1") -> Process
         memory_only=True,
         cure="Read its log; `--broker apache` is the alternative that keeps its data on disk.",
     )
+
+
+def apache_spec(folder: Path, *, port: int, controller_port: int, jars: Path, log_file: Path) -> ProcessSpec:
+    """A single Apache Kafka node whose log stays in `folder`; `jars` is fetched into if it does not exist.
+
+    Blocks: the first time for Maven's fetch (some 10 s) and for formatting the log (3 s), later not.
+
+    Raises:
+        ConfigurationError: no Java 17, or no Maven when it is needed.
+        UnavailableError: the jars could not be fetched, or the log not formatted.
+    """
+    find_java()
+    fetch_jars(jars)
+    node = KafkaNode(node_id=1, port=port, controller_port=controller_port, folder=folder / "node-1")
+    cluster = KafkaCluster(cluster_id=keep_cluster_id(folder, new_id=uuid4), nodes=(node,))
+    prepare_node(cluster, node, jars)
+    return node_spec(cluster, node, jars, log_file=log_file)

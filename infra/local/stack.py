@@ -1,0 +1,131 @@
+"""Which processes make up the stack on this machine, and where their clients find them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, assert_never
+
+from infra.local.broker import apache_spec, tansu_spec
+from infra.local.ports import PortBook
+from infra.local.probes import HttpOk
+from infra.local.process import ProcessSpec
+from infra.local.redis_server import redis_spec, redis_url
+from infra.local.state import Addresses
+
+__all__ = ["BrokerKind", "ExtraProcesses", "Stack", "StackPlan", "build_stack"]
+
+BrokerKind = Literal["tansu", "apache"]
+ExtraProcesses = Callable[[Addresses], Sequence[ProcessSpec]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackPlan:
+    """What is asked for. A port that is None is chosen; an address that is given replaces the part entirely.
+
+    `external_kafka` is `host:port[,host:port]`, `external_redis` a `redis://` URL, `external_clickhouse` an `http(s)://` URL.
+    `jars_dir` is where Apache Kafka's jars are kept, by default in the data folder.
+    """
+
+    data_dir: Path
+    broker: BrokerKind = "tansu"
+    broker_port: int | None = None
+    controller_port: int | None = None
+    redis_port: int | None = None
+    redis_password: str | None = None
+    clickhouse_port: int | None = None
+    external_kafka: str | None = None
+    external_redis: str | None = None
+    external_clickhouse: str | None = None
+    sqlite_path: Path | None = None
+    jars_dir: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The processes to supervise, and the addresses they and their clients use."""
+
+    specs: tuple[ProcessSpec, ...]
+    addresses: Addresses
+    broker: str
+
+
+def build_stack(plan: StackPlan, ports: PortBook, extra: ExtraProcesses = lambda _addresses: ()) -> Stack:
+    """Chooses ports, writes configuration files, and for Apache Kafka fetches and formats. Blocks; see apache_spec.
+
+    `extra` makes the processes that use the servers (the roles) from their addresses; each is made to depend on
+    every server that is started here, besides what it names itself. Call it under the folder's lock.
+
+    Raises:
+        ConfigurationError: a given port is taken, or a binary, Java or Maven is missing.
+        UnavailableError: Apache Kafka could not be fetched or formatted.
+    """
+    kafka, broker = _broker(plan, ports)
+    redis, redis_specs = _redis(plan, ports)
+    clickhouse, front = _clickhouse(plan, ports)
+    sqlite = plan.sqlite_path or plan.data_dir / "sqlite" / "tocsin.db"
+    sqlite.parent.mkdir(parents=True, exist_ok=True)
+    addresses = Addresses(
+        kafka=kafka, redis_url=redis, clickhouse_url=clickhouse, sqlite_path=sqlite.resolve()
+    )
+    servers = (*broker, *redis_specs, *front)
+    roles = tuple(_after(spec, servers) for spec in extra(addresses))
+    return Stack((*servers, *roles), addresses, "external" if plan.external_kafka else plan.broker)
+
+
+def _broker(plan: StackPlan, ports: PortBook) -> tuple[str, tuple[ProcessSpec, ...]]:
+    if plan.external_kafka is not None:
+        return plan.external_kafka, ()
+    port = ports.choose(plan.broker_port, purpose="the broker")
+    return f"127.0.0.1:{port}", (_broker_spec(plan, ports, port),)
+
+
+def _broker_spec(plan: StackPlan, ports: PortBook, port: int) -> ProcessSpec:
+    log_file = _log(plan, "broker")
+    match plan.broker:
+        case "tansu":
+            return tansu_spec(port=port, log_file=log_file)
+        case "apache":
+            controller = ports.choose(plan.controller_port, purpose="Kafka's controller")
+            folder = plan.data_dir / "kafka"
+            jars = plan.jars_dir or folder / "jars"
+            return apache_spec(folder, port=port, controller_port=controller, jars=jars, log_file=log_file)
+        case _:
+            assert_never(plan.broker)
+
+
+def _redis(plan: StackPlan, ports: PortBook) -> tuple[str, tuple[ProcessSpec, ...]]:
+    if plan.external_redis is not None:
+        return plan.external_redis, ()
+    port = ports.choose(plan.redis_port, purpose="Redis")
+    password = plan.redis_password
+    spec = redis_spec(plan.data_dir / "redis", port=port, password=password, log_file=_log(plan, "redis"))
+    return redis_url(port, password=password), (spec,)
+
+
+def _clickhouse(plan: StackPlan, ports: PortBook) -> tuple[str, tuple[ProcessSpec, ...]]:
+    if plan.external_clickhouse is not None:
+        return plan.external_clickhouse, ()
+    port = ports.choose(plan.clickhouse_port, purpose="ClickHouse")
+    data = (plan.data_dir / "clickhouse").resolve()
+    where = ("--data", str(data), "--host", "127.0.0.1", "--port", str(port))
+    spec = ProcessSpec(
+        name="clickhouse",
+        argv=(sys.executable, "-m", "infra.local.clickhouse_front", *where),
+        log_file=_log(plan, "clickhouse"),
+        ready=HttpOk("127.0.0.1", port, "/ping"),
+        ports=(port,),
+        cure="Read its log; `tocsin doctor` tells whether the wheel chdb-core is there and the disk has room.",
+    )
+    return f"http://127.0.0.1:{port}", (spec,)
+
+
+def _after(spec: ProcessSpec, servers: Sequence[ProcessSpec]) -> ProcessSpec:
+    names = (server.name for server in servers)
+    return replace(spec, depends_on=tuple(dict.fromkeys((*names, *spec.depends_on))))
+
+
+def _log(plan: StackPlan, name: str) -> Path:
+    return (plan.data_dir / "logs" / f"{name}.log").resolve()
