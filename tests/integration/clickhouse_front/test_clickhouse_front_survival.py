@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -123,3 +124,41 @@ def test_data_is_there_after_a_clean_stop(tmp_path: Path) -> None:
         clickhouse_connect.get_client(host=server.host, port=server.port) as client,
     ):
         assert client.command("SELECT count() FROM landed") == 2
+
+
+def _land_in_parts(port: int, rows: int) -> None:
+    """One insert under one token that the engine cuts into fifty parts."""
+    body = b"".join(number.to_bytes(8, "little") for number in range(rows))
+    settings = {
+        "insert_deduplication_token": "topic:0:0-499999",
+        "min_insert_block_size_rows": rows // 50,
+        "min_insert_block_size_bytes": 0,
+        "max_insert_block_size": rows // 50,
+    }
+    with clickhouse_connect.get_client(host="127.0.0.1", port=port, query_retries=0) as client:
+        client.raw_insert("landed", ["id"], body, fmt="RowBinary", settings=settings)
+
+
+def _interrupted(port: int, rows: int) -> None:
+    with contextlib.suppress(Error, OSError):
+        _land_in_parts(port, rows)
+
+
+def test_kill_9_within_one_insert_of_many_parts_leaves_nothing_double(tmp_path: Path) -> None:
+    rows = 500_000
+    with start_clickhouse(tmp_path) as server:
+        _create(server)
+        landing = threading.Thread(target=_interrupted, args=(server.port, rows))
+        with clickhouse_connect.get_client(host=server.host, port=server.port) as client:
+            landing.start()
+            while landing.is_alive() and client.command("SELECT count() FROM landed") == 0:
+                pass
+        server.kill()
+        landing.join(60)
+    with start_clickhouse(tmp_path) as server:
+        for _ in range(2):
+            _land_in_parts(server.port, rows)
+        with clickhouse_connect.get_client(host=server.host, port=server.port) as client:
+            found = client.query("SELECT count(), uniqExact(id), max(id) FROM landed").first_row
+
+    assert found == (rows, rows, rows - 1)
