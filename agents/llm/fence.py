@@ -29,11 +29,12 @@ def fence_evidence(items: Iterable[tuple[str, str]], *, max_chars: int = 4000) -
     Raises:
         InvalidRequestError: an id is not made of letters, digits and `_.:-`.
     """
+    # The closing mark begins with a sign that no masked value holds: a key that was cut cannot swallow it.
     blocks = [_PREFACE]
     for evidence_id, text in items:
         if _ID.fullmatch(evidence_id) is None:
             raise InvalidRequestError(f"{evidence_id[:80]!r} cannot be an evidence id in a prompt")
-        blocks.append(f"<<<EVIDENCE {evidence_id}\n{_neutral(text, max_chars)}\nEND {evidence_id}>>>")
+        blocks.append(f"<<<EVIDENCE {evidence_id}\n{_neutral(text, max_chars)}\n>>>END {evidence_id}")
     return "\n".join(blocks)
 
 

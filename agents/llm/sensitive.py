@@ -9,6 +9,7 @@ eats identifiers and measurements.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +22,9 @@ Kind = str
 """Upper-case name that appears in the placeholder: EMAIL, IPV4, ..."""
 
 
+_Found = tuple[tuple[int, int], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """`text[start:end]` is a value of this kind."""
@@ -30,19 +34,22 @@ class Span:
     kind: Kind
 
 
-def _always(_text: str, start: int, end: int) -> tuple[int, int] | None:
-    return start, end
+def _always(_text: str, start: int, end: int) -> _Found:
+    return ((start, end),)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One kind's pattern. `check` gets the text and the span and returns it, shortened, or None; `hints`: cheap lower-case
-    texts of which one must occur for the pattern to be tried at all."""  # noqa: D209, D205 - one thought
+    """One kind's pattern.
+
+    `check` gets the text and what the pattern matched, and returns the spans that are values. `hints` are cheap
+    lower-case texts of which one must occur for the pattern to be tried at all.
+    """
 
     kind: Kind
     pattern: str
     hints: tuple[str, ...] = ()
-    check: Callable[[str, int, int], tuple[int, int] | None] = _always
+    check: Callable[[str, int, int], _Found] = _always
 
     def spans(self, text: str, lowered: str) -> Iterator[Span]:
         """Yield the values found, left to right. A pattern with groups yields the group that matched."""
@@ -51,9 +58,8 @@ class Rule:
         for match in _compiled(self.pattern).finditer(text):
             group = match.lastindex or 0
             start, end = match.span(group)
-            found = self.check(text, start, end)
-            if found is not None:
-                yield Span(found[0], found[1], self.kind)
+            for first, last in self.check(text, start, end):
+                yield Span(first, last, self.kind)
 
 
 @cache
@@ -71,23 +77,23 @@ def _is_word(char: str) -> bool:
     return char.isalnum() or char == "_"
 
 
-def _ipv4(text: str, start: int, end: int) -> tuple[int, int] | None:
+def _ipv4(text: str, start: int, end: int) -> _Found:
     before, after = _beside(text, start, end)
     if _is_word(before) or before == "." or _is_word(after):
-        return None
+        return ()
     if after == "." and text[end + 1 : end + 2].isdigit():
-        return None
-    return (start, end) if _parses(ipaddress.IPv4Address, text[start:end]) else None
+        return ()
+    return ((start, end),) if _parses(ipaddress.IPv4Address, text[start:end]) else ()
 
 
-def _ipv6(text: str, start: int, end: int) -> tuple[int, int] | None:
+def _ipv6(text: str, start: int, end: int) -> _Found:
     while end > start and (text[end - 1] == "." or (text[end - 1] == ":" and text[end - 2 : end] != "::")):
         end -= 1
     before, after = _beside(text, start, end)
     value = text[start:end]
     if _is_word(before) or _is_word(after) or not any(char.isdigit() for char in value):
-        return None
-    return (start, end) if _parses(ipaddress.IPv6Address, value) else None
+        return ()
+    return ((start, end),) if _parses(ipaddress.IPv6Address, value) else ()
 
 
 def _parses(address: Callable[[str], object], value: str) -> bool:
@@ -98,9 +104,9 @@ def _parses(address: Callable[[str], object], value: str) -> bool:
     return True
 
 
-def _token(text: str, start: int, end: int) -> tuple[int, int] | None:
+def _token(text: str, start: int, end: int) -> _Found:
     # "bearer authentication" is prose; real tokens of this length hold a digit.
-    return (start, end) if any(char.isdigit() for char in text[start:end]) or end - start >= 40 else None
+    return ((start, end),) if any(char.isdigit() for char in text[start:end]) or end - start >= 40 else ()
 
 
 _NOT_SECRET = frozenset(
@@ -121,20 +127,33 @@ _NOT_SECRET = frozenset(
 )
 
 
-def _secret(text: str, start: int, end: int) -> tuple[int, int] | None:
-    return None if text[start:end].lower().strip(".") in _NOT_SECRET else (start, end)
+def _secret(text: str, start: int, end: int) -> _Found:
+    return () if text[start:end].lower().strip(".") in _NOT_SECRET else ((start, end),)
 
 
 _CARD_LENGTHS = {"2": (16,), "3": (14, 15), "4": (13, 16, 19), "5": (16,), "6": (16, 17, 18, 19)}
+_CARD_GROUPS = ((4, 4, 4, 4), (4, 4, 4, 4, 3), (4, 6, 5), (4, 6, 4))
 
 
-def _card(text: str, start: int, end: int) -> tuple[int, int] | None:
+def _cards(text: str, start: int, end: int) -> _Found:
     before, after = _beside(text, start, end)
-    digits = [int(char) for char in text[start:end] if char.isdigit()]
+    if _is_word(before) or _is_word(after) or before == ".":
+        return ()
+    groups = [
+        (start + group.start(), start + group.end()) for group in re.finditer("[0-9]+", text[start:end])
+    ]
+    windows = [
+        (groups[index : index + size]) for size in (1, 3, 4, 5) for index in range(len(groups) - size + 1)
+    ]
+    return tuple((window[0][0], window[-1][1]) for window in windows if _is_card(text, window))
+
+
+def _is_card(text: str, groups: list[tuple[int, int]]) -> bool:
+    if len(groups) > 1 and tuple(end - start for start, end in groups) not in _CARD_GROUPS:
+        return False
+    digits = [int(char) for start, end in groups for char in text[start:end]]
     fits = len(digits) in _CARD_LENGTHS.get(str(digits[0]), ()) and len(set(digits)) > 1
-    if not fits or _is_word(before) or _is_word(after) or before == ".":
-        return None
-    return (start, end) if _luhn(digits) else None
+    return fits and _luhn(digits)
 
 
 def _luhn(digits: list[int]) -> bool:
@@ -228,26 +247,31 @@ _IBAN_LENGTHS = {
 }
 
 
-def _iban(text: str, start: int, end: int) -> tuple[int, int] | None:
+def _iban(text: str, start: int, _end: int) -> _Found:
     length = _IBAN_LENGTHS.get(text[start : start + 2])
     if length is None or _is_word(text[start - 1 : start]):
-        return None
-    # The pattern may have run on into the next capitals: cut at the country's own length.
-    letters = [index for index in range(start, end) if text[index] != " "][:length]
-    if len(letters) < length or _is_word(text[letters[-1] + 1 : letters[-1] + 2]):
-        return None
-    compact = "".join(text[index] for index in letters)
+        return ()
+    # The pattern finds the head only; the country says how far it goes, spaces aside.
+    reach = text[start : start + length * 2]
+    places = [start + offset for offset, char in enumerate(reach) if char != " "][:length]
+    compact = "".join(text[place] for place in places)
+    if (
+        len(places) < length
+        or not re.fullmatch("[A-Z0-9]+", compact)
+        or _is_word(text[places[-1] + 1 : places[-1] + 2])
+    ):
+        return ()
     number = int("".join(str(int(char, 36)) for char in compact[4:] + compact[:4]))
-    return (start, letters[-1] + 1) if number % 97 == 1 else None
+    return ((start, places[-1] + 1),) if number % 97 == 1 else ()
 
 
-def _phone(text: str, start: int, end: int) -> tuple[int, int] | None:
+def _phone(text: str, start: int, end: int) -> _Found:
     before, after = _beside(text, start, end)
     digits = sum(char.isdigit() for char in text[start:end])
     plain = text[start + 1 : end].isdigit()
     if _is_word(before) or _is_word(after) or not (10 if plain else 8) <= digits <= 15:
-        return None
-    return start, end
+        return ()
+    return ((start, end),)
 
 
 _KEY_WORDS = (
@@ -256,7 +280,7 @@ _KEY_WORDS = (
     r"|connection[_-]?string"
 )
 _SECRET_ASSIGNED = (
-    rf"(?i)(?:{_KEY_WORDS})(?:[_-]?(?:value|hash|base64|b64))?\\*[\"']?\s*(?:=>|:=|=|:)\s*"
+    rf"(?i)(?:{_KEY_WORDS})(?:[_-]?(?:value|hash|base64|b64))?\\*[\"']?[ \t]*(?:=>|:=|=|:)[ \t]*"
     r"(?:\\+\"([^\"\\\n]+)|\"((?:[^\"\\\n]|\\.)+)\"|'((?:[^'\\\n]|\\.)+)'|([^\s\"',;&{}\[\]()<>\\]{3,}))"
 )
 
@@ -280,11 +304,11 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "AUTHORIZATION",
-        r"(?i)\bauthorization\\*[\"']?\s*[:=]\s*\\*[\"']?(?:[a-z][a-z0-9-]*\s+)?([^\s\"',;\\<>]{6,})",
+        r"(?i)\bauthorization\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?(?:[a-z][a-z0-9-]*[ \t]+)?([^\s\"',;\\<>]{6,})",
         ("authorization",),
     ),
-    Rule("BEARER", r"(?i)\bbearer\s+([A-Za-z0-9._~+/-]{12,}=*)", ("bearer",), _token),
-    Rule("COOKIE", r"(?i)\b(?:set-)?cookie\\*[\"']?\s*:\s*([^\r\n<>]+)", ("cookie",)),
+    Rule("BEARER", r"(?i)\bbearer[ \t]+([A-Za-z0-9._~+/-]{12,}=*)", ("bearer",), _token),
+    Rule("COOKIE", r"(?i)\b(?:set-)?cookie\\*[\"']?[ \t]*:[ \t]*([^\r\n<>]+)", ("cookie",)),
     Rule("URL_PASSWORD", r"[A-Za-z][A-Za-z0-9+.-]*://[^\s:@/?#<>]*:([^\s/?#<>]+)@", ("://",)),
     Rule(
         "SECRET",
@@ -293,10 +317,10 @@ RULES: tuple[Rule, ...] = (
         _secret,
     ),
     Rule("EMAIL", r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}", ("@",)),
-    Rule("IBAN", r"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,34}", (), _iban),
-    Rule("CARD", r"[0-9](?:[ -]?[0-9]){12,18}", (), _card),
+    Rule("IBAN", r"[A-Z]{2}[0-9]{2} ?[A-Z0-9]{4}", (), _iban),
+    Rule("CARD", r"[0-9](?:[ -]?[0-9]){12,}", (), _cards),
     Rule("IPV4", r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}", (".",), _ipv4),
-    Rule("IPV6", r"[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", (":",), _ipv6),
+    Rule("IPV6", r"[0-9A-Fa-f:]*::[0-9A-Fa-f:.]*|(?:[0-9A-Fa-f]{1,4}:){6,7}[0-9A-Fa-f.]+", (":",), _ipv6),
     Rule(
         "PHONE",
         r"\+[0-9]{1,3}[ .-]?(?:\([0-9]{1,4}\)[ .-]?)?[0-9]{1,4}(?:[ .-]?[0-9]{2,4}){1,4}"
