@@ -13,6 +13,7 @@ from schemas.topics import TopicNames
 
 __all__ = ["KafkaSettings", "make_admin", "make_consumer", "make_producer"]
 
+_FETCH_WAIT_MS = 250
 _MAX_REQUEST = 8 * 1024 * 1024
 
 
@@ -71,6 +72,7 @@ def make_consumer(settings: KafkaSettings, group: str | None) -> AIOKafkaConsume
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed" if settings.idempotent else "read_uncommitted",
+        fetch_max_wait_ms=_FETCH_WAIT_MS,
         session_timeout_ms=settings.session_timeout_ms,
         heartbeat_interval_ms=settings.heartbeat_interval_ms,
         rebalance_timeout_ms=settings.rebalance_timeout_ms,

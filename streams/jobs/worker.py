@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from schemas.metrics import CONSUMER_LAG, NullRecorder, Recorder
+from streams.ends import readable_end
 from streams.jobs.attempts import Attempts, Handler, Job, Lane, RetryPolicy
 from streams.jobs.ledger import OffsetLedger
 from streams.messages import Message, Partition
@@ -200,7 +201,7 @@ class JobWorker:
     def _measure(self) -> None:
         lags = dict.fromkeys(self._topics, 0)
         for partition in self._ledger.partitions:
-            end = self._consumer.highwater(TopicPartition(*partition))
+            end = readable_end(self._consumer, TopicPartition(*partition))
             lags[partition.topic] += max(0, (end or 0) - self._ledger.position(partition))
         for topic, lag in lags.items():
             self._recorder.gauge(CONSUMER_LAG, lag, stage=self._stage, topic=topic)

@@ -3,10 +3,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 
+from schemas.events import ChangeRaw
 from streams.kafka import KafkaSettings, make_consumer
 from streams.messages import Message
 
@@ -61,3 +62,14 @@ async def until(condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -
     async with asyncio.timeout(deadline_s):
         while not condition():  # noqa: ASYNC110 - conditions are about other tasks' and brokers' states
             await asyncio.sleep(0.02)
+
+
+def change(number: int, service: str = "cart") -> ChangeRaw:
+    """The event of this number: the same each time."""
+    return ChangeRaw(
+        tenant="acme",
+        occurred_at=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number),
+        source="test",
+        service=service,
+        title=f"deploy {number}",
+    )
