@@ -14,18 +14,30 @@ __all__ = ["analyse_calls", "learned_topology"]
 
 # Own time must grow by half of what a call took before to score 1: two intervals of traces differ easily by a fifth.
 _NOTABLE_SHARE = 0.5
-_MIN_CALLS = 5.0
+_MIN_CALLS = 4.0
+# Traces of one interval do not tell how much a service's latency wanders on its own: never sure beyond this.
+_CEILING = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Edge:
-    """Calls from one service to another in one span of time: how many, and how long a call took."""
+class _Call:
+    """Calls of one operation by one caller in one span of time: how many, and how long one took."""
 
     count: float
     typical_ms: float
 
 
-_Edges = Mapping[tuple[str, str], _Edge]
+_Key = tuple[str, str, str]  # caller, service, operation
+_Calls = Mapping[_Key, _Call]
+
+
+@dataclass(frozen=True, slots=True)
+class _Slowdown:
+    """Calls seen on both sides of the start: how many, how long one took before, by how much it grew."""
+
+    count: float
+    before_ms: float
+    grown_ms: float
 
 
 def learned_topology(calls: Iterable[CallStats]) -> Topology:
@@ -44,66 +56,75 @@ def analyse_calls(calls: Sequence[CallStats], window: Window) -> tuple[Finding, 
 
     The share is what the calls it answers take, less what its own calls to others take, averaged over its calls.
     """
-    before = _edges(c for c in calls if window.baseline_start <= c.time < window.start)
-    after = _edges(c for c in calls if window.start <= c.time <= window.end)
+    split = _split(calls, window)
+    before = _totals(c for c in calls if window.baseline_start <= c.time < split)
+    after = _totals(c for c in calls if split <= c.time <= window.end)
     if not before or not after:
         return (_no_data(),)
-    findings = [_finding(s, before, after) for s in sorted({callee for _, callee in after})]
+    findings = [_finding(s, before, after) for s in sorted({service for _, service, _ in after})]
     found = [f for f in findings if f is not None]
     return tuple(sorted(found, key=lambda f: (-(f.score or 0.0), f.subject)))
 
 
-def _edges(calls: Iterable[CallStats]) -> _Edges:
-    """Calls between services (not within one), the time of each edge averaged by count over its operations."""
-    counts: dict[tuple[str, str], float] = {}
-    times: dict[tuple[str, str], float] = {}
+def _split(calls: Sequence[CallStats], window: Window) -> float:
+    """The window's start; where no call was recorded before it, the middle one of the recorded intervals."""
+    times = sorted({c.time for c in calls if window.baseline_start <= c.time <= window.end})
+    return window.start if not times or times[0] < window.start else times[len(times) // 2]
+
+
+def _totals(calls: Iterable[CallStats]) -> _Calls:
+    """Calls between services (not within one), summed over intervals."""
+    counts: dict[_Key, float] = {}
+    times: dict[_Key, float] = {}
     for call in calls:
         typical = (call.p50_ms + call.p95_ms) / 2
         if call.caller == call.service or not call.count > 0 or math.isnan(typical):
             continue
-        key = call.caller, call.service
+        key = call.caller, call.service, call.operation
         counts[key] = counts.get(key, 0.0) + call.count
         times[key] = times.get(key, 0.0) + call.count * typical
-    return {key: _Edge(count, times[key] / count) for key, count in counts.items()}
+    return {key: _Call(count, times[key] / count) for key, count in counts.items()}
 
 
-def _answered(service: str, edges: _Edges) -> _Edge | None:
-    own = [edge for (_, callee), edge in edges.items() if callee == service]
-    count = sum(edge.count for edge in own)
-    return _Edge(count, sum(e.count * e.typical_ms for e in own) / count) if count else None
-
-
-def _spent_in_others(service: str, edges: _Edges, count: float) -> float:
-    return sum(e.count * e.typical_ms for (caller, _), e in edges.items() if caller == service) / count
-
-
-def _finding(service: str, before: _Edges, after: _Edges) -> Finding | None:
-    old, new = _answered(service, before), _answered(service, after)
-    if old is None or new is None or min(old.count, new.count) < _MIN_CALLS or old.typical_ms <= 0:
+def _slowdown(keys: Iterable[_Key], before: _Calls, after: _Calls) -> _Slowdown | None:
+    """Growth of a typical call, like with like: operations seen often enough on both sides, in today's mixture."""
+    both = [k for k in keys if k in before and min(before[k].count, after[k].count) >= _MIN_CALLS]
+    count = sum(after[k].count for k in both)
+    if not count:
         return None
-    grown = new.typical_ms - old.typical_ms
-    others = _spent_in_others(service, after, new.count) - _spent_in_others(service, before, old.count)
-    own = min(grown, grown - others)
-    score = own / (_NOTABLE_SHARE * old.typical_ms)
+    old = sum(after[k].count * before[k].typical_ms for k in both) / count
+    new = sum(after[k].count * after[k].typical_ms for k in both) / count
+    return _Slowdown(count, old, new - old)
+
+
+def _finding(service: str, before: _Calls, after: _Calls) -> Finding | None:
+    answered = _slowdown([k for k in after if k[1] == service], before, after)
+    if answered is None or answered.before_ms <= 0:
+        return None
+    made = _slowdown([k for k in after if k[0] == service], before, after)
+    others = made.grown_ms * made.count / answered.count if made else 0.0
+    own = min(answered.grown_ms, answered.grown_ms - others)
+    score = min(own / (_NOTABLE_SHARE * answered.before_ms), _CEILING)
     if score < 1:
         return None
+    before_ms, after_ms = answered.before_ms, answered.before_ms + answered.grown_ms
     return Finding(
         source=Source.KPIS,
         kind=FindingKind.CALL_LATENCY,
         service=service,
         subject=f"{service}|calls|{FindingKind.CALL_LATENCY}",
         statement=(
-            f"Calls to {service} took {figure(new.typical_ms)} ms instead of {figure(old.typical_ms)} ms; "
+            f"Calls to {service} took {figure(after_ms)} ms instead of {figure(before_ms)} ms; "
             f"{figure(own)} ms of the rise are its own, not of those it calls"
         ),
         score=score,
         direction=1,
         data={
             "metric_kind": CauseKind.LATENCY.value,
-            "before": old.typical_ms,
-            "after": new.typical_ms,
+            "before": before_ms,
+            "after": after_ms,
             "own_ms": own,
-            "calls": new.count,
+            "calls": answered.count,
             "unit": "ms",
         },
     )

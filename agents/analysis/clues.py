@@ -24,11 +24,13 @@ _CLIENT = 0.3
 # A metric that moved the harmless way (less CPU, faster answers) is a trace of a fault elsewhere, or of its own death.
 _HARMLESS = 0.35
 _BELOW_NOTABLE = 0.25
+# Thirty times notable is as sure as three hundred: what is measured is then how quiet the baseline was.
+_CEILING = 5.0
 _LOG_WEIGHT = {
-    (FindingKind.ERROR_BURST, 1): (1.2, CauseKind.ERRORS, False),
+    (FindingKind.ERROR_BURST, 1): (1.8, CauseKind.ERRORS, False),
     (FindingKind.NEW_LOG_TEMPLATE, 1): (0.5, CauseKind.UNKNOWN, True),
     (FindingKind.LOG_RATE_CHANGE, 1): (0.3, CauseKind.UNKNOWN, True),
-    (FindingKind.LOG_RATE_CHANGE, -1): (1.2, CauseKind.ERRORS, True),
+    (FindingKind.LOG_RATE_CHANGE, -1): (1.8, CauseKind.ERRORS, True),
 }
 _CHANGE_KIND = {"deploy": CauseKind.DEPLOY, "config": CauseKind.CONFIG, "flag": CauseKind.CONFIG}
 
@@ -87,14 +89,16 @@ def _clue(finding: Finding) -> Clue | None:
     return None
 
 
+def _log(score: float) -> float:
+    return min(_CEILING, math.log2(1.0 + score))
+
+
 def _log_clue(finding: Finding) -> Clue | None:
     rule = _LOG_WEIGHT.get((finding.kind, finding.direction))
     if rule is None or finding.score is None:
         return None
     weight, kind, own = rule
-    return Clue(
-        finding.service, kind, weight * math.log2(1 + finding.score), own=own, bad=True, finding=finding
-    )
+    return Clue(finding.service, kind, weight * _log(finding.score), own=own, bad=True, finding=finding)
 
 
 def _metric_kind(finding: Finding) -> CauseKind:
@@ -122,7 +126,7 @@ def _kpi_clue(finding: Finding) -> Clue:
     return Clue(
         finding.service,
         kind,
-        weight * math.log2(1 + (finding.score or 0.0)),
+        weight * _log(finding.score or 0.0),
         own=own,
         bad=bad,
         finding=finding,

@@ -7,6 +7,7 @@ symptoms that no service it calls explains, plus a part of the symptoms of other
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -23,8 +24,21 @@ _EXPLAINS_OTHERS = 0.35
 _UNREACHABLE = 0.8
 _CHANGED = 0.25
 _OTHER_SYMPTOM = 0.5
+_OUTSIDE = 0.6
+_ISOLATED = 0.4
+_OUTWARD = SYMPTOMS | {CauseKind.TRAFFIC}
 _CITED = 6
 _RULED_OUT_SHARE = 0.5
+_OF_METRICS = frozenset(
+    {
+        FindingKind.LEVEL_SHIFT,
+        FindingKind.SPIKE,
+        FindingKind.TREND,
+        FindingKind.SATURATION,
+        FindingKind.VARIANCE_CHANGE,
+        FindingKind.MISSING_DATA,
+    }
+)
 _MEASURED = frozenset({Source.KPIS, Source.LOGS})
 
 
@@ -44,8 +58,8 @@ class Ranking:
         others = [
             f"{service}_{metric}"
             for cause in self.causes
-            for service, metric, *_ in (subject.split("|") for subject in cause.findings)
-            if service == cause.service and metric
+            for service, metric, *_, kind in (subject.split("|") for subject in cause.findings)
+            if service == cause.service and metric and kind in _OF_METRICS
         ]
         return tuple(dict.fromkeys([*firsts[:2], *others[:3], *firsts, *others]))
 
@@ -65,7 +79,15 @@ def rank_causes(
     explained = explanations(clues, topology)
     seen = candidates or frozenset(clues) | topology.nodes | frozenset(topology.calls)
     reach = distances(topology, alarm_service)
-    scores = {s: _score(s, clues, explained) * _reachable(s, alarm_service, reach) for s in seen}
+    isolated = _isolated(seen, topology)
+    outside = _seen_from_outside(clues, topology)
+    scores = {
+        s: _score(s, clues, explained)
+        * _reachable(s, alarm_service, reach)
+        * (_OUTSIDE if s in outside else 1.0)
+        * (_ISOLATED if s in isolated else 1.0)
+        for s in seen
+    }
     abnormal = _is_abnormal(findings)
     ordered = sorted(seen, key=lambda s: (-scores[s], s))
     confidence = _confidences([scores[s] for s in ordered], abnormal=abnormal)
@@ -111,6 +133,30 @@ def _weakened(clue: Clue, by: float) -> Clue:
 
 def _reachable(service: str, alarm_service: str, reach: Mapping[str, int]) -> float:
     return 1.0 if not alarm_service or not reach or service in reach else _UNREACHABLE
+
+
+def _isolated(seen: frozenset[str], topology: Topology) -> set[str]:
+    """Services that a known call graph does not know: no traffic was seen on them, their trouble hardly travels."""
+    if not topology.calls:
+        return set()
+    callees = {callee for targets in topology.calls.values() for callee in targets}
+    placed = {*topology.hosted_on, *topology.hosted_on.values(), *topology.instance_of}
+    return set(seen) - topology.nodes - callees - set(topology.calls) - placed
+
+
+def _seen_from_outside(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> set[str]:
+    """Services that call nobody, have one caller, and are known by latency, errors and traffic alone.
+
+    Such figures may well be the caller's own, taken at its end of the line (an endpoint, a load balancer).
+    """
+    callers = Counter(callee for callees in topology.calls.values() for callee in callees)
+    return {
+        service
+        for service, own in clues.items()
+        if callers[service] == 1
+        and not topology.calls.get(service)
+        and all(c.kind in _OUTWARD and c.finding.source is Source.KPIS for c in own)
+    }
 
 
 def _confidences(scores: Sequence[float], *, abnormal: bool) -> list[float]:

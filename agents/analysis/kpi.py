@@ -97,7 +97,8 @@ def _measure(grid: Sequence[KpiSeries], window: Window) -> list[_Shift]:
         return []
     usable = (np.sum(~np.isnan(baseline), axis=1) >= MIN_BASELINE) & np.any(~np.isnan(inside), axis=1)
     center = row_median(baseline)
-    bounds = _segments(inside.shape[1])
+    alarmed = int(np.searchsorted(times, window.alarm_at)) - split
+    bounds = _segments(inside.shape[1], alarmed)
     unit = _unit(baseline, inside, center, natures, min(b - a for a, b in bounds))
     scores = np.stack([np.abs(row_median(inside[:, a:b]) - center) for a, b in bounds]) / unit
     best = np.argmax(np.nan_to_num(scores, nan=-1.0), axis=0)
@@ -118,12 +119,23 @@ def _measure(grid: Sequence[KpiSeries], window: Window) -> list[_Shift]:
     return shifts
 
 
-def _segments(samples: int) -> list[tuple[int, int]]:
-    """The whole window first, then every run of its quarters, longest first; quarters hold three samples or more."""
+def _segments(samples: int, alarmed: int) -> list[tuple[int, int]]:
+    """Stretches of a window to look for a shift in, longest first, three samples or more where there are that many.
+
+    They begin at a quarter of the window or at the alarm (sample `alarmed`) and last to its end; or they are over
+    sooner, but not before the alarm: what was over then did not raise it.
+    """
     parts = max(1, min(_SEGMENTS, samples // _MIN_SEGMENT))
-    edges = [round(i * samples / parts) for i in range(parts + 1)]
-    runs = [(edges[i], edges[j]) for i in range(parts) for j in range(i + 1, parts + 1)]
-    return sorted(runs, key=lambda run: (run[0] - run[1], -run[1]))
+    edges = {round(i * samples / parts) for i in range(parts + 1)}
+    starts = (edges | {max(alarmed, 0)}) - {samples}
+    lasting = {(start, samples) for start in starts if samples - start >= min(samples, _MIN_SEGMENT)}
+    passing = {
+        (start, stop)
+        for start in starts
+        for stop in edges
+        if start <= alarmed and stop - alarmed >= _MIN_SEGMENT
+    }
+    return sorted(lasting | passing, key=lambda run: (run[0] - run[1], -run[1]))
 
 
 def _unit(
@@ -136,7 +148,8 @@ def _unit(
     if blocks >= 4 and span > 1:
         tail = baseline[:, baseline.shape[1] - blocks * span :]
         medians = row_median(tail.reshape(-1, span)).reshape(-1, blocks)
-        wander = 1.5 * row_quantile(np.abs(medians - center[:, None]), 0.9)
+        strayed = np.abs(medians - center[:, None])
+        wander = np.fmax(1.5 * row_quantile(strayed, 0.9), 0.75 * row_quantile(strayed, 1.0))
     floor = _floors(baseline, inside, center, natures)
     return np.fmax(np.fmax(noise, np.nan_to_num(wander)), floor)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -20,6 +20,10 @@ _HEAD = 320
 _TEMPLATE = 140
 _SHOWN = 120
 _PER_SERVICE = 4
+_SPLIT_STEP_S = 30.0
+# Fewer healthy lines than a quarter of the incident's own do not show what is usual.
+_BASELINE_SHARE = 0.25
+_HALF_NOTABLE = 0.5
 _ERROR = re.compile(
     r"\b(error|fatal|critical|severe|panic|exception|traceback|emerg)\b|\w(Exception|Error)\b", re.IGNORECASE
 )
@@ -55,44 +59,76 @@ def is_error(record: LogRecord) -> bool:
 
 
 @dataclass(slots=True)
-class _Counts:
-    """Lines of one service by template, before and in the window; first sight and failing templates."""
+class _Lines:
+    """Lines of one service by template: the sorted times of each, and which templates report failures."""
 
-    before: Counter[str] = field(default_factory=Counter)
-    after: Counter[str] = field(default_factory=Counter)
-    firsts: dict[str, float] = field(default_factory=dict)
+    times: dict[str, list[float]] = field(default_factory=dict)
     errors: set[str] = field(default_factory=set)
+
+    def add(self, record: LogRecord) -> None:
+        template = template_of(record.message)
+        self.times.setdefault(template, []).append(record.time)
+        if template not in self.errors and is_error(record):
+            self.errors.add(template)
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """Where the incident's lines begin, and where its window ends."""
+
+    start: float
+    end: float
 
 
 def analyse_logs(logs: Sequence[LogRecord], window: Window) -> tuple[Finding, ...]:
-    """Findings on log templates, strongest first, at most four a service; `no_data` where no line is in reach."""
-    services: dict[str, _Counts] = {}
+    """Findings on log templates, strongest first, at most four a service.
+
+    The split between healthy and incident lines is the moment of greatest contrast between the window's start
+    and the alarm. `no_data` where there is no line, or too few before any such moment to know what is healthy.
+    """
+    services: dict[str, _Lines] = {}
     for record in logs:
         if window.baseline_start <= record.time <= window.end:
-            _count(services.setdefault(record.service, _Counts()), record, window.start)
-    if not services:
+            services.setdefault(record.service, _Lines()).add(record)
+    for lines in services.values():
+        for times in lines.times.values():
+            times.sort()
+    split = _best_split(services, window)
+    if split is None:
         return (_no_data(),)
-    findings = [f for service, counts in services.items() for f in _service_findings(service, counts, window)]
-    return tuple(sorted(findings, key=_order))
+    return tuple(sorted((f for s, lines in services.items() for f in _service(s, lines, split)), key=_order))
 
 
-def _count(counts: _Counts, record: LogRecord, start: float) -> None:
-    template = template_of(record.message)
-    if template not in counts.errors and is_error(record):
-        counts.errors.add(template)
-    if record.time < start:
-        counts.before[template] += 1
-        return
-    counts.after[template] += 1
-    counts.firsts[template] = min(record.time, counts.firsts.get(template, record.time))
+def _best_split(services: Mapping[str, _Lines], window: Window) -> _Split | None:
+    count = int((window.alarm_at - window.start) // _SPLIT_STEP_S) + 1
+    step = (window.alarm_at - window.start) / count
+    moments = [window.start + step * k for k in range(count)]
+    splits = [s for s in (_Split(moment, window.end) for moment in moments) if _has_baseline(services, s)]
+    if len(splits) < 2:
+        return splits[0] if splits else None
+    return max(splits, key=lambda split: (_contrast(services, split), -split.start))
 
 
-def _service_findings(service: str, counts: _Counts, window: Window) -> list[Finding]:
-    factor = load_factor(counts.before, counts.after) if counts.before else 1.0
-    marked = [
-        _finding(service, deviation, counts, window)
-        for deviation in deviations(counts.before, counts.after, factor)
-    ]
+def _has_baseline(services: Mapping[str, _Lines], split: _Split) -> bool:
+    every = [times for lines in services.values() for times in lines.times.values()]
+    before = sum(bisect_left(times, split.start) for times in every)
+    return before >= _BASELINE_SHARE * (sum(map(len, every)) - before) and before > 0
+
+
+def _contrast(services: Mapping[str, _Lines], split: _Split) -> float:
+    scores = (abs(d.score) for lines in services.values() for d in _changes(lines, split))
+    return sum((score - _HALF_NOTABLE) ** 2 for score in scores if score > _HALF_NOTABLE)
+
+
+def _changes(lines: _Lines, split: _Split) -> tuple[Deviation, ...]:
+    cuts = {template: bisect_left(times, split.start) for template, times in lines.times.items()}
+    before = {template: float(cut) for template, cut in cuts.items() if cut}
+    after = {t: float(len(lines.times[t]) - cut) for t, cut in cuts.items() if cut < len(lines.times[t])}
+    return deviations(before, after, load_factor(before, after))
+
+
+def _service(service: str, lines: _Lines, split: _Split) -> list[Finding]:
+    marked = [_finding(service, deviation, lines, split) for deviation in _changes(lines, split)]
     return sorted((f for f in marked if f is not None), key=_order)[:_PER_SERVICE]
 
 
@@ -100,9 +136,9 @@ def _order(finding: Finding) -> tuple[float, str]:
     return -(finding.score or 0.0), finding.subject
 
 
-def _finding(service: str, deviation: Deviation, counts: _Counts, window: Window) -> Finding | None:
+def _finding(service: str, deviation: Deviation, lines: _Lines, split: _Split) -> Finding | None:
     """A notable deviation as a finding. An error line that grew weighs double: it speaks of a failure itself."""
-    grew, error = deviation.score > 0, deviation.key in counts.errors
+    grew, error = deviation.score > 0, deviation.key in lines.errors
     score = abs(deviation.score) * (2.0 if error and grew else 1.0)
     if score < 1 or (error and not grew):
         return None
@@ -112,9 +148,9 @@ def _finding(service: str, deviation: Deviation, counts: _Counts, window: Window
         kind=kind,
         service=service,
         subject=f"{service}|{deviation.key[:_SHOWN]}|{kind}",
-        statement=_sentence(service, deviation, counts, window),
+        statement=_sentence(service, deviation, lines, split),
         score=score,
-        onset=counts.firsts.get(deviation.key) if grew else None,
+        onset=_first(lines, deviation.key, split) if grew else split.start,
         direction=1 if grew else -1,
         data={
             "template": deviation.key,
@@ -124,6 +160,12 @@ def _finding(service: str, deviation: Deviation, counts: _Counts, window: Window
             "error": error,
         },
     )
+
+
+def _first(lines: _Lines, template: str, split: _Split) -> float | None:
+    times = lines.times[template]
+    cut = bisect_left(times, split.start)
+    return times[cut] if cut < len(times) else None
 
 
 def _is_new(deviation: Deviation) -> bool:
@@ -136,10 +178,10 @@ def _kind(deviation: Deviation, *, error: bool) -> FindingKind:
     return FindingKind.NEW_LOG_TEMPLATE if _is_new(deviation) else FindingKind.LOG_RATE_CHANGE
 
 
-def _sentence(service: str, deviation: Deviation, counts: _Counts, window: Window) -> str:
-    length = span(window.end - window.start)
-    what = "error line" if deviation.key in counts.errors else "log line"
-    text, first = f'"{deviation.key[:_SHOWN]}"', counts.firsts.get(deviation.key)
+def _sentence(service: str, deviation: Deviation, lines: _Lines, split: _Split) -> str:
+    length = span(split.end - split.start)
+    what = "error line" if deviation.key in lines.errors else "log line"
+    text, first = f'"{deviation.key[:_SHOWN]}"', _first(lines, deviation.key, split)
     if _is_new(deviation):
         since = f", first at {clock(first)}" if first is not None else ""
         return f"{service} logs a new {what} {text} {figure(deviation.observed)} times in {length}{since}"
@@ -156,5 +198,5 @@ def _no_data() -> Finding:
         kind=FindingKind.NO_DATA,
         service="",
         subject=f"||{FindingKind.NO_DATA}",
-        statement="No log line lies in the window or its baseline",
+        statement="There are no log lines, or too few before the incident to know what is healthy",
     )

@@ -63,8 +63,11 @@ def missing_share(series: KpiSeries, window: Window) -> float:
     healthy = times[(times >= window.baseline_start) & (times < window.start)]
     if healthy.size < 6:
         return 0.0
-    due = (window.end - window.start) / float(np.median(np.diff(healthy)))
-    if due < 3:
+    step = float(np.median(np.diff(healthy)))
+    due = (window.end - window.start) / step
+    # What reports now and then is not missed when it pauses.
+    regular = healthy.size >= 0.9 * (window.start - healthy[0]) / step
+    if due < 3 or not regular:
         return 0.0
     seen = int(np.sum((times >= window.start) & (times <= window.end)))
     return max(0.0, 1.0 - seen / due)

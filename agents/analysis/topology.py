@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from agents.analysis.clues import Clue, clues_of, strength_of
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
+from agents.analysis.metrics import SYMPTOMS
 from agents.analysis.signals import Topology
 
 __all__ = ["Explanation", "analyse_topology", "distances", "explanations"]
@@ -20,6 +21,7 @@ __all__ = ["Explanation", "analyse_topology", "distances", "explanations"]
 _FULL_SHARE = 0.3
 # Below this share of the symptom explained, the caller still answers for itself.
 _WORTH_SAYING = 0.5
+_OTHER_KIND = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +79,42 @@ def _reached(service: str, clues: Mapping[str, Sequence[Clue]], topology: Topolo
 
 
 def _share(caller: Sequence[Clue], callee: Sequence[Clue]) -> float:
-    symptom = strength_of([c for c in caller if not c.own and c.bad])
-    cause = strength_of([c for c in callee if c.bad and c.kind is not CauseKind.TRAFFIC])
+    symptoms = [c for c in caller if not c.own and c.bad]
+    symptom = strength_of(symptoms)
     if symptom <= 0:
         return 0.0
-    return min(1.0, cause / symptom) * _latency_fit(caller, callee)
+    cause = strength_of([c for c in callee if c.bad and c.kind is not CauseKind.TRAFFIC])
+    return min(1.0, cause / symptom) * _latency_fit(caller, callee) * _kind_fit(symptoms, callee)
+
+
+def _kind_fit(symptoms: Sequence[Clue], callee: Sequence[Clue]) -> float:
+    """Errors are best explained by errors: a slow callee may only time out, one short of resources do either."""
+    theirs = {c.kind for c in callee if c.bad} - {CauseKind.TRAFFIC, CauseKind.UNKNOWN}
+    leading = max(symptoms, key=lambda c: c.strength).kind
+    return 1.0 if leading in theirs or theirs - SYMPTOMS else _OTHER_KIND
 
 
 def _latency_fit(caller: Sequence[Clue], callee: Sequence[Clue]) -> float:
     """How much of the caller's slow-down the callee's can account for; 1 where either has no latency to compare."""
     theirs, ours = _slowed(callee), _slowed(caller)
-    if ours <= 0 or theirs <= 0:
+    if not ours or not theirs:
         return 1.0
-    return min(1.0, theirs / ours / _FULL_SHARE)
+    shared = ours.keys() & theirs.keys()
+    ratios = [theirs[metric] / ours[metric] for metric in shared]
+    ratio = max(ratios) if ratios else max(theirs.values()) / max(ours.values())
+    return min(1.0, ratio / _FULL_SHARE)
 
 
-def _slowed(clues: Sequence[Clue]) -> float:
-    """Largest rise of a service's latency, in its metric's unit; 0 where none rose."""
-    rises = [
-        float(after) - float(before)
+def _slowed(clues: Sequence[Clue]) -> dict[str, float]:
+    """By how much each latency metric of a service rose, in its own unit; what fell is left out."""
+    return {
+        clue.finding.indicator: after - before
         for clue in clues
         if clue.kind is CauseKind.LATENCY
         and isinstance(before := clue.finding.data.get("before"), (int, float))
         and isinstance(after := clue.finding.data.get("after"), (int, float))
-    ]
-    return max(rises, default=0.0)
+        and after > before
+    }
 
 
 def analyse_topology(

@@ -32,9 +32,9 @@ from schemas.errors import InvalidRequestError
 
 __all__ = ["LEAD_S", "Case", "find_cases", "load_case"]
 
-# An alarm is raised after its fault began, by up to a minute of sampling and evaluation. Just under a minute, so
-# that the last healthy sample of a per-minute series, stamped one minute before the alarm, stays in the baseline.
-LEAD_S = 59.0
+# An alarm is raised after its fault began: by a minute or three of sampling, evaluation and waiting to be sure.
+# Just under three minutes, so that a per-minute sample stamped that long before stays in the baseline.
+LEAD_S = 179.0
 
 _T = TypeVar("_T")
 _VISIBLE = ("alarm_at", "injected_at", "alarm", "candidates", "step_s", "duration_s")
