@@ -21,7 +21,7 @@ def mark_of(data_dir: Path) -> dict[str, str]:
 
 def kill_leftovers(data_dir: Path) -> tuple[int, ...]:
     """Kills every process that bears the folder's mark; returns their pids. Call only while no stack runs there."""
-    pids = tuple(marked_processes(_MARK, mark_of(data_dir)[_MARK]))
+    pids = tuple(sorted(marked_processes(_MARK, mark_of(data_dir)[_MARK])))
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -90,12 +90,17 @@ def read_state(data_dir: Path) -> StackState | None:
     """What was last written, or None where nothing runs or ran here.
 
     Raises:
-        ConfigurationError: the file is not ours or of another version.
+        ConfigurationError: the file is not ours, of another version, or not readable for this user.
     """
     try:
         text = state_file(data_dir).read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise ConfigurationError(
+            f"{state_file(data_dir)} cannot be read: {error.strerror}",
+            cure="Run as the user who started the stack.",
+        ) from error
     try:
         return StackState.model_validate_json(text)
     except ValidationError as error:

@@ -1,0 +1,112 @@
+"""Apache Kafka itself, from Maven's jars: needs Java 17 and Maven (and a network at the first run)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from infra.local.broker import apache_spec
+from infra.local.events import Exited, Ready
+from infra.local.kafka import KafkaCluster, KafkaNode, fetch_jars, keep_cluster_id, node_spec, prepare_node
+from infra.local.ports import PortBook
+from infra.local.process import ProcessSpec
+from infra.local.supervisor import Supervisor
+from tests.unit.infra.process_parts import EventLog
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+
+_COUNT = 200
+
+
+@pytest.fixture(scope="module")
+def jars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fetch_jars(tmp_path_factory.mktemp("kafka") / "jars")
+
+
+async def _create(bootstrap: str, topic: str, replication: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(topic, 1, replication)])
+    await admin.close()
+
+
+async def _produce(bootstrap: str, topic: str, numbers: range) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True) as producer:
+        for number in numbers:
+            await producer.send_and_wait(topic, b"%d" % number)
+
+
+async def _consume(bootstrap: str, topic: str, count: int) -> list[int]:
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    async with asyncio.timeout(60), consumer:
+        return [int((await consumer.getone()).value) for _ in range(count)]
+
+
+def _kill(supervisor: Supervisor, name: str) -> None:
+    (pid,) = (process.pid for process in supervisor.processes if process.name == name)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+
+
+async def test_its_log_survives_kill_9_and_a_new_start(tmp_path: Path, jars: Path) -> None:
+    ports = PortBook(random.SystemRandom())
+    topic, log = f"local-{uuid4().hex}", EventLog()
+
+    def spec() -> ProcessSpec:
+        return apache_spec(
+            tmp_path / "kafka",
+            port=ports.free(),
+            controller_port=ports.free(),
+            jars=jars,
+            log_file=tmp_path / "broker.log",
+        )
+
+    first = await asyncio.to_thread(spec)
+    bootstrap = f"127.0.0.1:{first.ports[0]}"
+    async with Supervisor([first], on_event=log, rng=random.Random(1)) as supervisor:
+        await _create(bootstrap, topic, 1)
+        await _produce(bootstrap, topic, range(_COUNT))
+        _kill(supervisor, "broker")
+        await log.until(lambda: len(log.of(Ready)) == 2)
+        assert await _consume(bootstrap, topic, _COUNT) == list(range(_COUNT))
+        await _produce(bootstrap, topic, range(_COUNT, _COUNT + 10))
+
+    again = await asyncio.to_thread(spec)  # other ports, the same log, not formatted again
+    async with Supervisor([again], on_event=log, rng=random.Random(1)):
+        found = await _consume(f"127.0.0.1:{again.ports[0]}", topic, _COUNT + 10)
+
+    assert found == list(range(_COUNT + 10))
+    assert [event.code for event in log.of(Exited)] == [-signal.SIGKILL]
+
+
+async def test_three_nodes_serve_on_while_one_is_killed_and_comes_back(tmp_path: Path, jars: Path) -> None:
+    ports = PortBook(random.SystemRandom())
+    nodes = tuple(
+        KafkaNode(node_id=n, port=ports.free(), controller_port=ports.free(), folder=tmp_path / f"node-{n}")
+        for n in (1, 2, 3)
+    )
+    cluster = KafkaCluster(cluster_id=keep_cluster_id(tmp_path, new_id=uuid4), nodes=nodes, heap_mb=384)
+    for node in nodes:
+        await asyncio.to_thread(prepare_node, cluster, node, jars)
+    specs = [
+        node_spec(
+            cluster, node, jars, log_file=tmp_path / f"{node.node_id}.log", name=f"broker-{node.node_id}"
+        )
+        for node in nodes
+    ]
+    topic, log = f"local-{uuid4().hex}", EventLog()
+    async with Supervisor(specs, on_event=log, rng=random.Random(1)) as supervisor:
+        await _create(cluster.bootstrap, topic, 3)
+        await _produce(cluster.bootstrap, topic, range(_COUNT // 2))
+        _kill(supervisor, "broker-2")
+        await _produce(cluster.bootstrap, topic, range(_COUNT // 2, _COUNT))
+        await log.until(lambda: len(log.of(Ready, "broker-2")) == 2)
+        assert await _consume(cluster.bootstrap, topic, _COUNT) == list(range(_COUNT))
