@@ -18,6 +18,7 @@ from agents.llm.journal import InMemoryJournal
 from agents.llm.ledger import InMemoryLedger
 from agents.llm.outcomes import Outcome
 from agents.llm.outputs import WriterOutput
+from agents.llm.ports import CallJournal
 from agents.llm.prices import PriceBook
 from agents.llm.providers.chat import OpenAiChat
 from agents.llm.providers.config import ProviderConfig
@@ -52,7 +53,7 @@ class Bench:
 
     gateway: LlmGateway
     budget: InMemoryBudget
-    journal: InMemoryJournal
+    journal: CallJournal
     clock: HandClock
     slept: list[float]
     ledger: InMemoryLedger = field(default_factory=InMemoryLedger)
@@ -85,7 +86,7 @@ async def running_gateway(
     *,
     policy: GatewayPolicy | None = None,
     limits: dict[str, int] | None = None,
-    journal: InMemoryJournal | None = None,
+    journal: CallJournal | None = None,
 ) -> AsyncIterator[Bench]:
     """A gateway whose waits between tries take no time, and whose jitter is always one half of its range."""
     clock, slept, numbers = HandClock(), list[float](), itertools.count()

@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 __all__ = [
     "Answer",
@@ -159,6 +160,8 @@ class OpenAiServer:
     port: int = 0
     requests: list[Recorded] = field(default_factory=list)
     gone: int = 0
+    hits: int = 0
+    """All requests, those to unknown paths too."""
     _next: int = 0
 
     @property
@@ -303,8 +306,14 @@ def start_openai_server(
         Route("/v1/chat/completions", state.complete, methods=["POST"]),
         Route("/v1/models", state.list_models),
     ]
+    app = Starlette(routes=routes)
+
+    async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+        state.hits += 1
+        await app(scope, receive, send)
+
     config = uvicorn.Config(
-        Starlette(routes=routes), log_config=None, lifespan="off", timeout_graceful_shutdown=0, loop="asyncio"
+        counted, log_config=None, lifespan="off", timeout_graceful_shutdown=0, loop="asyncio"
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

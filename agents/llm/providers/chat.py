@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -95,8 +95,8 @@ class ChatProvider(Protocol):
 class OpenAiChat:
     """`ChatProvider` over langchain-openai. Owns its HTTP client: close it.
 
-    Which structured-output method the server understands is learnt once and remembered. LangSmith tracing is off for
-    these calls, whatever the environment says: nothing but the provider gets the prompt.
+    Which structured-output method the server understands is learnt once and remembered. Nothing is taken from the
+    environment: not the proxy, not a header, and LangSmith tracing is off, so that only the provider gets the prompt.
     """
 
     def __init__(self, config: ProviderConfig, clock: Clock) -> None:
@@ -104,7 +104,11 @@ class OpenAiChat:
         self._clock = clock
         self._methods = list(config.methods)
         self._http = openai.DefaultAsyncHttpxClient(
-            trust_env=False, proxy=config.proxy, follow_redirects=False, timeout=_timeout(config)
+            trust_env=False,
+            proxy=config.proxy,
+            follow_redirects=False,
+            timeout=_timeout(config),
+            event_hooks={"request": [_HeadersOf(config)]},
         )
         self._model = self._chat_openai()
 
@@ -119,6 +123,7 @@ class OpenAiChat:
             model_name=config.model,
             openai_api_base=config.base_url,
             openai_api_key=api_key,
+            openai_proxy=None,
             max_retries=0,
             stream_usage=True,
             use_responses_api=False,
@@ -174,6 +179,45 @@ class OpenAiChat:
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+
+_HEADERS = frozenset(
+    {
+        "host",
+        "accept",
+        "accept-encoding",
+        "connection",
+        "user-agent",
+        "content-type",
+        "content-length",
+        "authorization",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _HeadersOf:
+    """Lets out only the headers that the protocol needs and the operator named.
+
+    The openai package adds what it finds in the environment (organization, project, any custom header) and about the machine.
+    """
+
+    config: ProviderConfig
+
+    async def __call__(self, request: _Request) -> None:
+        named = {name.lower(): value for name, value in self.config.headers.items()}
+        for name in set(request.headers) - _HEADERS - set(named):
+            del request.headers[name]
+        request.headers["authorization"] = f"Bearer {self.config.api_key.get_secret_value()}"
+        for name, value in named.items():
+            request.headers[name] = value
+
+
+class _Request(Protocol):
+    """A request of whichever HTTP client the openai package runs on."""
+
+    @property
+    def headers(self) -> MutableMapping[str, str]: ...
 
 
 def _timeout(config: ProviderConfig) -> openai.Timeout:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 
+from agents.llm.journal import InMemoryJournal
 from agents.llm.outcomes import Answered
 from tests.fakes.llm import REPORT, provider_config, running_gateway, writer_call
 from tests.fakes.openai_server import ModelText, Recorded, Status, start_openai_server, structured
@@ -91,9 +92,11 @@ async def test_the_journal_holds_no_secret() -> None:
         return structured({**REPORT, "summary": request.body["messages"][1]["content"]})
 
     with start_openai_server(echo) as server:
-        async with running_gateway([provider_config(server.base_url)]) as bench:
+        journal = InMemoryJournal()
+        async with running_gateway([provider_config(server.base_url)], journal=journal) as bench:
             await bench.ask(writer_call(PROMPT))
-    kept = "".join(bench.journal._answers.values())
+    kept = "".join(journal._answers.values())
+    assert "<EMAIL_1>" in kept
     assert {name for name, value in SECRETS.items() if value in kept} == set()
 
 
