@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
-from agents.analysis.metrics import RESOURCES, SYMPTOMS
+from agents.analysis.metrics import RESOURCES, SYMPTOMS, WAITING
 
 __all__ = ["Clue", "clues_of", "is_bad", "strength_of"]
 
@@ -112,7 +112,9 @@ def _alarm_clue(finding: Finding) -> Clue:
         return Clue(finding.service, CauseKind.LATENCY, 0.3 * score, own=False, bad=True, finding=finding)
     bad = is_bad(finding)
     weight = _KPI_WEIGHT.get(kind, 0.5) * (1.0 if bad else _HARMLESS)
-    return Clue(finding.service, kind, weight * score, own=kind in RESOURCES, bad=bad, finding=finding)
+    return Clue(
+        finding.service, kind, weight * score, own=kind in RESOURCES - WAITING, bad=bad, finding=finding
+    )
 
 
 def _kpi_clue(finding: Finding) -> Clue:
@@ -122,7 +124,8 @@ def _kpi_clue(finding: Finding) -> Clue:
     weight *= 1.0 if bad else _HARMLESS
     weight *= _CLIENT if finding.data.get("client") else 1.0
     weight *= _BELOW_NOTABLE if finding.kind is FindingKind.NORMAL else 1.0
-    own = kind not in SYMPTOMS or finding.kind is FindingKind.CALL_LATENCY
+    waits = kind in SYMPTOMS | WAITING or bool(finding.data.get("starved"))
+    own = not waits or finding.kind is FindingKind.CALL_LATENCY
     return Clue(
         finding.service,
         kind,

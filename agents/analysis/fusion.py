@@ -23,10 +23,12 @@ _EXPLAINS_OTHERS = 0.35
 # A service the alarmed one never calls can hardly have raised its alarm.
 _UNREACHABLE = 0.8
 _CHANGED = 0.25
-_OTHER_SYMPTOM = 0.5
+_OTHER_SYMPTOM = 0.7
 _OUTSIDE = 0.6
 _ISOLATED = 0.4
-_OUTWARD = SYMPTOMS | {CauseKind.TRAFFIC}
+# Among hundreds of series one may touch the notable by chance; well past it, or two, are no chance.
+_ALONE = 1.5
+_TOGETHER = 2
 _CITED = 6
 _RULED_OUT_SHARE = 0.5
 _OF_METRICS = frozenset(
@@ -145,7 +147,7 @@ def _isolated(seen: frozenset[str], topology: Topology) -> set[str]:
 
 
 def _seen_from_outside(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> set[str]:
-    """Services that call nobody, have one caller, and are known by latency, errors and traffic alone.
+    """Services that call nobody, have one caller, and report nothing but latency, errors and traffic.
 
     Such figures may well be the caller's own, taken at its end of the line (an endpoint, a load balancer).
     """
@@ -155,7 +157,7 @@ def _seen_from_outside(clues: Mapping[str, Sequence[Clue]], topology: Topology) 
         for service, own in clues.items()
         if callers[service] == 1
         and not topology.calls.get(service)
-        and all(c.kind in _OUTWARD and c.finding.source is Source.KPIS for c in own)
+        and all(c.finding.data.get("instrumented") is False for c in own)
     }
 
 
@@ -170,7 +172,10 @@ def _confidences(scores: Sequence[float], *, abnormal: bool) -> list[float]:
 def _is_abnormal(findings: Iterable[Finding]) -> bool:
     """Something measured left its normal range the way that hurts; only without measurements do alarms decide."""
     known = list(findings)
-    if any(clue.bad and _convicts(clue) for own in clues_of(known).values() for clue in own):
+    scores = [
+        clue.finding.score or 0.0 for own in clues_of(known).values() for clue in own if _convicts(clue)
+    ]
+    if max(scores, default=0.0) >= _ALONE or sum(score >= 1 for score in scores) >= _TOGETHER:
         return True
     measured = any(f.source in _MEASURED and f.kind is not FindingKind.NO_DATA for f in known)
     return not measured and any(
@@ -181,11 +186,11 @@ def _is_abnormal(findings: Iterable[Finding]) -> bool:
 def _convicts(clue: Clue) -> bool:
     finding = clue.finding
     return (
-        finding.source in _MEASURED
+        clue.bad
+        and finding.source in _MEASURED
         and finding.kind is not FindingKind.NORMAL
         and clue.kind not in {CauseKind.TRAFFIC, CauseKind.UNKNOWN}
         and not finding.data.get("load_explained")
-        and (finding.score or 0.0) >= 1
     )
 
 
@@ -233,7 +238,7 @@ def _rulings(
         Ruling(
             service=service,
             reason=(
-                f"{service} shows symptoms, but it calls {explained[service].by}, "
+                f"{service} shows symptoms, but it {explained[service].tie} {explained[service].by}, "
                 f"which accounts for {explained[service].share:.0%} of them"
             ),
             findings=tuple(dict.fromkeys(c.finding.subject for c in clues[service][:_CITED])),

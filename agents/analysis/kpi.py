@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
-from agents.analysis.metrics import RESOURCES, MetricNature, nature_of
+from agents.analysis.metrics import RESOURCES, SYMPTOMS, MetricNature, nature_of
 from agents.analysis.robust import Matrix, row_mad, row_median, row_quantile
 from agents.analysis.shapes import missing_share, onset_of, plateau, trending
 from agents.analysis.signals import FloatArray, KpiSeries, Window
@@ -31,6 +31,8 @@ NOTABLE_FAILURES = 0.02
 # Fewer healthy samples than this say nothing about what is normal.
 MIN_BASELINE = 4
 _SEGMENTS = 4
+# What can be seen of a service from outside; any other metric proves that it is measured within.
+_OUTWARD = SYMPTOMS | {CauseKind.TRAFFIC}
 _MIN_SEGMENT = 3
 # Load explains a resource that moved with it by up to this power of the load's own change.
 _LOAD_ELASTICITY = 1.3
@@ -48,6 +50,7 @@ class _Shift:
     start: int
     stop: int
     load_explained: bool = False
+    instrumented: bool = True
 
     @property
     def direction(self) -> int:
@@ -62,7 +65,9 @@ def analyse_kpis(kpis: Sequence[KpiSeries], window: Window) -> tuple[Finding, ..
     is one `no_data` finding.
     """
     ordered = sorted(kpis, key=lambda k: (k.service, k.metric))
-    shifts = [shift for grid in _grids(ordered) for shift in _measure(grid, window)]
+    inside = {k.service for k in kpis if nature_of(k.metric).kind not in _OUTWARD}
+    measured = [shift for grid in _grids(ordered) for shift in _measure(grid, window)]
+    shifts = [replace(shift, instrumented=shift.series.service in inside) for shift in measured]
     if not shifts:
         return (_no_data(window),)
     judged = _discount_load(shifts)
@@ -217,11 +222,13 @@ def _figures(shift: _Shift) -> Mapping[str, str | float | bool | None]:
         "metric_kind": shift.nature.kind.value,
         "good_high": shift.nature.good_high,
         "client": shift.nature.client,
+        "starved": shift.nature.starved,
         "before": shift.before,
         "after": shift.after,
         "ratio": shift.after / shift.before if shift.before else None,
         "unit": shift.series.unit,
         "load_explained": shift.load_explained,
+        "instrumented": shift.instrumented,
         "host": shift.series.labels.get("host"),
     }
 

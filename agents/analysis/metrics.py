@@ -10,12 +10,14 @@ from itertools import pairwise
 
 from agents.analysis.findings import CauseKind
 
-__all__ = ["RESOURCES", "SYMPTOMS", "MetricNature", "nature_of"]
+__all__ = ["RESOURCES", "SYMPTOMS", "WAITING", "MetricNature", "nature_of"]
 
 RESOURCES = frozenset(
     {CauseKind.CPU, CauseKind.MEMORY, CauseKind.DISK, CauseKind.NETWORK, CauseKind.SATURATION}
 )
 SYMPTOMS = frozenset({CauseKind.LATENCY, CauseKind.ERRORS})
+# What fills up when those called are slow (connections, threads, queues): rate times latency, by Little's law.
+WAITING = frozenset({CauseKind.SATURATION})
 
 
 def _words(text: str) -> frozenset[str]:
@@ -49,15 +51,20 @@ _WORDS: Mapping[CauseKind, frozenset[str]] = {
 }
 _GOOD_WHEN_HIGH = _words("success successrate sr availability available uptime apdex free idle")
 _CLIENT = _words("client outbound downstream egress")
+_STARVED = _words("steal throttled throttling starved iowait pressure contention")
 
 
 @dataclass(frozen=True, slots=True)
 class MetricNature:
-    """`kind` of metric; `good_high`: falling is bad; `client`: seen by a caller of others, so a symptom."""
+    """`kind` of metric; `good_high`: falling is bad; `client`: seen by a caller of others, so a symptom.
+
+    `starved`: time spent waiting for a resource that others hold.
+    """
 
     kind: CauseKind
     good_high: bool = False
     client: bool = False
+    starved: bool = False
 
 
 @lru_cache(maxsize=8192)
@@ -66,4 +73,4 @@ def nature_of(metric: str) -> MetricNature:
     words = [word.lower() for word in _TOKEN.findall(metric)]
     tokens = frozenset(words) | {a + b for a, b in pairwise(words)}
     kind = next((kind for kind, marks in _WORDS.items() if marks & tokens), CauseKind.UNKNOWN)
-    return MetricNature(kind, bool(tokens & _GOOD_WHEN_HIGH), bool(tokens & _CLIENT))
+    return MetricNature(kind, bool(tokens & _GOOD_WHEN_HIGH), bool(tokens & _CLIENT), bool(tokens & _STARVED))

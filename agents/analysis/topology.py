@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from agents.analysis.clues import Clue, clues_of, strength_of
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
-from agents.analysis.metrics import SYMPTOMS
+from agents.analysis.metrics import RESOURCES
 from agents.analysis.signals import Topology
 
 __all__ = ["Explanation", "analyse_topology", "distances", "explanations"]
@@ -22,15 +22,23 @@ _FULL_SHARE = 0.3
 # Below this share of the symptom explained, the caller still answers for itself.
 _WORTH_SAYING = 0.5
 _OTHER_KIND = 0.6
+# A shared host is a weaker tie than a call: the neighbour may be greedy without hurting anyone.
+_NEIGHBOUR = 0.8
+_NO_ERRORS = frozenset({CauseKind.LATENCY, CauseKind.TRAFFIC, CauseKind.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`share` (0 to 1) of the symptoms of `service` come from `by`, which it calls."""
+    """`share` (0 to 1) of the symptoms of `service` come from `by`, which it calls or shares a `host` with."""
 
     service: str
     by: str
     share: float
+    host: str = ""
+
+    @property
+    def tie(self) -> str:
+        return f"shares {self.host} with" if self.host else "calls"
 
 
 def distances(topology: Topology, origin: str) -> dict[str, int]:
@@ -49,16 +57,54 @@ def distances(topology: Topology, origin: str) -> dict[str, int]:
 
 
 def explanations(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> dict[str, Explanation]:
-    """The best explanation of each service's symptoms by one it calls, where there is any."""
+    """The best explanation of each service's symptoms, where there is any.
+
+    Either by one it calls, or by a greedy neighbour on its host.
+    """
+    hosts = _hosts(clues, topology)
     found: dict[str, Explanation] = {}
     for service, own in sorted(clues.items()):
         options = [
             Explanation(service, callee, _share(own, clues[callee]))
             for callee in sorted(_reached(service, clues, topology))
         ]
+        options += [
+            Explanation(service, mate, _NEIGHBOUR * _greed(own, clues[mate]), hosts[service])
+            for mate in sorted(clues)
+            if mate != service and hosts.get(service) and hosts.get(mate) == hosts[service]
+        ]
         if options:
             found[service] = max(options, key=lambda e: e.share)
     return found
+
+
+def _hosts(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> dict[str, str]:
+    named = {
+        service: str(host)
+        for service, own in clues.items()
+        for clue in own
+        if clue.finding.source is Source.KPIS and (host := clue.finding.data.get("host"))
+    }
+    return named | dict(topology.hosted_on)
+
+
+def _greed(sufferer: Sequence[Clue], neighbour: Sequence[Clue]) -> float:
+    """How much of a service's symptoms a neighbour's taking of the host's resources explains, 0 to 1.
+
+    Only a neighbour that took notably more of a resource, and more than the sufferer itself, explains any.
+    """
+    symptom = strength_of([c for c in sufferer if not c.own and c.bad])
+    taken, mine = _taken(neighbour), _taken(sufferer)
+    greedy = [amount for kind, amount in taken.items() if amount >= 1.0 and amount > mine.get(kind, 0.0)]
+    return min(1.0, max(greedy, default=0.0) / symptom) if symptom > 0 else 0.0
+
+
+def _taken(clues: Sequence[Clue]) -> dict[CauseKind, float]:
+    taken: dict[CauseKind, float] = {}
+    for clue in clues:
+        if clue.own and clue.bad and clue.kind in RESOURCES and not clue.finding.data.get("load_explained"):
+            taken[clue.kind] = max(taken.get(clue.kind, 0.0), clue.strength)
+    return taken
 
 
 def _reached(service: str, clues: Mapping[str, Sequence[Clue]], topology: Topology) -> set[str]:
@@ -88,10 +134,10 @@ def _share(caller: Sequence[Clue], callee: Sequence[Clue]) -> float:
 
 
 def _kind_fit(symptoms: Sequence[Clue], callee: Sequence[Clue]) -> float:
-    """Errors are best explained by errors: a slow callee may only time out, one short of resources do either."""
-    theirs = {c.kind for c in callee if c.bad} - {CauseKind.TRAFFIC, CauseKind.UNKNOWN}
-    leading = max(symptoms, key=lambda c: c.strength).kind
-    return 1.0 if leading in theirs or theirs - SYMPTOMS else _OTHER_KIND
+    """Waiting is explained by whatever is wrong with the callee; errors best by errors, for few calls time out."""
+    theirs = {c.kind for c in callee if c.bad}
+    leading = max(symptoms, key=lambda c: (c.strength, c.kind)).kind
+    return 1.0 if leading is not CauseKind.ERRORS or theirs - _NO_ERRORS else _OTHER_KIND
 
 
 def _latency_fit(caller: Sequence[Clue], callee: Sequence[Clue]) -> float:
@@ -125,7 +171,7 @@ def analyse_topology(
     `candidates` restricts who may be named as a deepest anomaly; empty restricts nobody. Without a topology the
     answer is one `no_data` finding.
     """
-    if not topology.calls:
+    if not topology.calls and not topology.hosted_on:
         return (_no_data(),)
     clues = clues_of(findings)
     explained = {s: e for s, e in explanations(clues, topology).items() if e.share >= _WORTH_SAYING}
@@ -148,7 +194,7 @@ def _symptom(explanation: Explanation) -> Finding:
         service=explanation.service,
         subject=f"{explanation.service}|{explanation.by}|{FindingKind.SYMPTOM}",
         statement=(
-            f"{explanation.service} calls {explanation.by}, whose anomaly accounts for "
+            f"{explanation.service} {explanation.tie} {explanation.by}, whose anomaly accounts for "
             f"{explanation.share:.0%} of its symptoms"
         ),
         score=explanation.share,
@@ -163,7 +209,7 @@ def _deepest(service: str, steps: int | None, alarm_service: str, strength: floa
         kind=FindingKind.UPSTREAM_ANOMALY,
         service=service,
         subject=f"{service}||{FindingKind.UPSTREAM_ANOMALY}",
-        statement=f"{service} is the deepest anomalous service on its path{way}: nothing it calls explains it",
+        statement=f"{service} is the deepest anomalous service on its path{way}: nothing it depends on explains it",
         score=strength,
         data={"calls_away": steps},
     )
