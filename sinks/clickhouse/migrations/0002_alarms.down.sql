@@ -1,0 +1,2 @@
+DROP TABLE IF EXISTS alarm_decisions SYNC;
+DROP TABLE IF EXISTS alarms SYNC;

@@ -1,0 +1,5 @@
+DROP TABLE IF EXISTS feedback SYNC;
+DROP TABLE IF EXISTS reports SYNC;
+DROP TABLE IF EXISTS evidence SYNC;
+DROP TABLE IF EXISTS investigation_status SYNC;
+DROP TABLE IF EXISTS investigation_requests SYNC;

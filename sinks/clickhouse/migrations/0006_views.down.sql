@@ -1,0 +1,13 @@
+DROP VIEW IF EXISTS v_costs_daily;
+DROP VIEW IF EXISTS v_latest_reports;
+DROP VIEW IF EXISTS v_incidents;
+DROP VIEW IF EXISTS v_incident_transitions;
+DROP VIEW IF EXISTS v_dead_letters;
+DROP VIEW IF EXISTS v_audit;
+DROP VIEW IF EXISTS v_costs;
+DROP VIEW IF EXISTS v_feedback;
+DROP VIEW IF EXISTS v_reports;
+DROP VIEW IF EXISTS v_evidence;
+DROP VIEW IF EXISTS v_investigation_status;
+DROP VIEW IF EXISTS v_investigation_requests;
+DROP VIEW IF EXISTS v_alarm_decisions;

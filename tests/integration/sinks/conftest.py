@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from sinks.clickhouse.client import ClickHouse, ClickHouseAddress, open_clickhouse
+from sinks.clickhouse.landing import ClickHouseLanding, FixedRetention
+from sinks.clickhouse.migrate import Migrator, load_migrations
+from tests.fakes.clickhouse_server import ClickHouseServer, start_clickhouse
+from tests.integration.sinks.samples import FixedClock
+
+_NUMBERS = itertools.count()
+_MIGRATED: set[str] = set()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
+    with start_clickhouse(tmp_path_factory.mktemp("clickhouse")) as running:
+        yield running
+
+
+@pytest.fixture
+async def clickhouse(server: ClickHouseServer) -> AsyncIterator[ClickHouse]:
+    async with open_clickhouse(ClickHouseAddress(server.url)) as client:
+        if server.url not in _MIGRATED:
+            await Migrator(client, lambda: datetime.now(UTC), load_migrations()).up()
+            _MIGRATED.add(server.url)
+        yield client
+
+
+@pytest.fixture
+def tenant() -> str:
+    """A tenant of the test's own: the tables are shared."""
+    return f"tenant-{next(_NUMBERS)}"
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+@pytest.fixture
+def landing(clickhouse: ClickHouse, clock: FixedClock, tenant: str) -> ClickHouseLanding:
+    """A log of the test's own: its offsets start at 0."""
+    return ClickHouseLanding(clickhouse, FixedRetention(30), clock, epoch=tenant)
