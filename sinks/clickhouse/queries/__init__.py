@@ -1,0 +1,1 @@
+"""Every query anybody asks of ClickHouse, each a named typed function."""

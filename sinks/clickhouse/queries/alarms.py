@@ -1,0 +1,90 @@
+"""Alarms with the decisions taken on them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from schemas.events import AlarmStatus, Decision, Severity
+from sinks.clickhouse.client import ClickHouse
+from sinks.clickhouse.queries.conditions import Scope, among, both, bounds
+from sinks.clickhouse.query import Answer, Query
+
+__all__ = ["AlarmRow", "TakenDecision", "alarm_window"]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenDecision:
+    decided_at: datetime
+    decision: Decision
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRow:
+    """One alarm event; `messages` is how often its source sent it, `decisions` are in the order they were taken."""
+
+    event_id: str
+    occurred_at: datetime
+    source: str
+    fingerprint: str
+    name: str
+    service: str
+    status: AlarmStatus
+    severity: Severity
+    started_at: datetime
+    entity: str
+    host: str
+    indicator: str
+    value: float | None
+    summary: str
+    labels: Mapping[str, str]
+    messages: int
+    decisions: tuple[TakenDecision, ...]
+
+
+# An alarm and its repeats have one id; the first message says what it was.
+_ALARMS = """WITH seen AS (
+  SELECT event_id, occurred_at, source, fingerprint, name, service, status, severity, started_at,
+    entity, host, indicator, value, summary, labels, count() OVER (PARTITION BY event_id) AS messages
+  FROM alarms
+  WHERE {where}
+  ORDER BY occurred_at, event_id, landed_at, _offset
+  LIMIT 1 BY event_id
+  LIMIT {{limit:UInt64}}
+), decided AS (
+  SELECT alarm_event_id, arraySort(groupArray((decided_at, decision, reason))) AS decisions
+  FROM alarm_decisions FINAL
+  WHERE tenant = {{tenant:String}} AND alarm_event_id IN (SELECT event_id FROM seen)
+  GROUP BY alarm_event_id
+)
+SELECT seen.*, decided.decisions AS decisions
+FROM seen LEFT JOIN decided ON decided.alarm_event_id = seen.event_id
+ORDER BY occurred_at, event_id"""
+
+
+async def alarm_window(
+    clickhouse: ClickHouse,
+    scope: Scope,
+    *,
+    services: Collection[str] | None = None,
+    names: Collection[str] | None = None,
+    limit: int = 20_000,
+) -> Answer[AlarmRow]:
+    """Return alarm events of one tenant in [start, end], firing and cleared, in order of event time, each once."""
+    where = both(bounds(scope, "occurred_at"), among("service", services), among("name", names))
+    query = Query("alarm_window", _ALARMS.format(where=where.sql), {**where.parameters, "limit": limit})
+    found = await clickhouse.query(query)
+    rows = tuple(_alarm(row) for row in found.rows)
+    return Answer(rows, found.info, len(rows) >= limit)
+
+
+def _alarm(row: Mapping[str, Any]) -> AlarmRow:
+    closed = {
+        "status": AlarmStatus(row["status"]),
+        "severity": Severity(row["severity"]),
+        "decisions": tuple(TakenDecision(at, Decision(what), why) for at, what, why in row["decisions"]),
+    }
+    return AlarmRow(**{**row, **closed})
