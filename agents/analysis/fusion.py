@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from agents.analysis.clues import Clue, clues_of, strength_of
 from agents.analysis.findings import Cause, CauseKind, Finding, FindingKind, Ruling, Source
+from agents.analysis.instances import lifted, rolled_up
 from agents.analysis.metrics import RESOURCES, SYMPTOMS, nature_of
 from agents.analysis.signals import Topology
 from agents.analysis.topology import Explanation, distances, explanations
@@ -77,12 +78,13 @@ def rank_causes(
 
     Confidences are in [0, 1] and sum to at most 1. Where nothing is abnormal the ranking is empty of confidence.
     """
-    clues = _relevant(clues_of(findings), nature_of(alarm_indicator).kind)
-    explained = explanations(clues, topology)
+    graph = lifted(topology)
+    clues = _relevant(rolled_up(clues_of(findings), topology), nature_of(alarm_indicator).kind)
+    explained = explanations(clues, graph)
     seen = candidates or frozenset(clues) | topology.nodes | frozenset(topology.calls)
-    reach = distances(topology, alarm_service)
+    reach = distances(graph, alarm_service)
     isolated = _isolated(seen, topology)
-    outside = _seen_from_outside(clues, topology)
+    outside = _seen_from_outside(clues, graph)
     scores = {
         s: _score(s, clues, explained)
         * _reachable(s, alarm_service, reach)
