@@ -19,22 +19,27 @@ from infra.local.procfs import start_ticks
 from infra.local.state import ProcessState, Status
 from schemas.errors import UnavailableError
 
-__all__ = ["AfterReady", "Keeper", "Tools"]
+__all__ = ["Hook", "Keeper", "Tools"]
 
-AfterReady = Callable[[ProcessSpec], Awaitable[None]]
+Hook = Callable[[ProcessSpec], Awaitable[None]]
 
 _PROBE_EVERY_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What keepers share. `after_ready` runs each time a process became ready and before its dependents start."""
+    """What keepers share.
+
+    `before_start` is awaited each time before a process starts, `after_ready` each time it became ready and before
+    its dependents start; an UnavailableError of theirs counts as a failed start.
+    """
 
     clock: Clock
     rng: random.Random
     policy: RestartPolicy
     on_event: Callable[[ProcessEvent], None]
-    after_ready: AfterReady
+    before_start: Hook
+    after_ready: Hook
     memory_lost: Callable[[str, float], Awaitable[None]]
     mark: Mapping[str, str] = field(default_factory=dict)
 
@@ -75,10 +80,11 @@ class Keeper:
         """Waits for what it needs, starts the process and returns when it is ready.
 
         Raises:
-            UnavailableError: it ended, or was not ready in time; the message has its last log lines.
+            UnavailableError: it ended, or was not ready in time (the message has its last log lines), or a hook failed.
         """
         for need in self._needs:
             await need.up.wait()
+        await self._tools.before_start(self.spec)
         clock = self._tools.clock
         self._child = child = await spawn(self.spec, mark=dict(self._tools.mark), started=clock.monotonic())
         self._since = clock.now()

@@ -11,7 +11,7 @@ from typing import Self
 from infra.local.backoff import RestartPolicy
 from infra.local.clock import SYSTEM_CLOCK, Clock
 from infra.local.events import ProcessEvent
-from infra.local.keeper import AfterReady, Keeper, Tools
+from infra.local.keeper import Hook, Keeper, Tools
 from infra.local.process import ProcessSpec, dependents_of, start_order
 from infra.local.state import ProcessState
 from infra.local.stop_request import StopRequest
@@ -33,9 +33,10 @@ async def _nothing(_spec: ProcessSpec) -> None:
 class Supervisor:
     """An async context manager: entering starts everything and waits until all is ready, leaving stops everything.
 
-    `on_event` is called in the event loop for everything that happens, and must not block. `after_ready` is awaited
-    each time a process became ready, also after a restart, and before what depends on it starts: the place to create
-    topics. `mark` is put into each child's environment. Use it from the main thread (see tether).
+    `on_event` is called in the event loop for everything that happens, and must not block. The hooks are awaited at
+    restarts too: `before_start` when what the process needs is ready, `after_ready` before what depends on it starts (the
+    place to create topics). An UnavailableError of theirs counts as a failed start; any other error surfaces in `run`.
+    `mark` is put into each child's environment. Use it from the main thread (see tether).
 
     Raises (on entering):
         ConfigurationError: names clash, a dependency is unknown or circular.
@@ -52,7 +53,8 @@ class Supervisor:
         rng: random.Random,
         clock: Clock = SYSTEM_CLOCK,
         policy: RestartPolicy = RestartPolicy(),  # noqa: B008 - frozen
-        after_ready: AfterReady = _nothing,
+        before_start: Hook = _nothing,
+        after_ready: Hook = _nothing,
         mark: Mapping[str, str] | None = None,
         stop: StopRequest | None = None,
         stop_within_s: float = STOP_WITHIN_S,
@@ -65,6 +67,7 @@ class Supervisor:
             rng=rng,
             policy=policy,
             on_event=on_event,
+            before_start=before_start,
             after_ready=after_ready,
             memory_lost=self._recycle_dependents,
             mark=mark or {},

@@ -14,7 +14,7 @@ from pathlib import Path
 from infra.local.backoff import RestartPolicy
 from infra.local.clock import SYSTEM_CLOCK, Clock
 from infra.local.events import ProcessEvent
-from infra.local.keeper import AfterReady
+from infra.local.keeper import Hook
 from infra.local.leftovers import kill_leftovers, mark_of
 from infra.local.lock import folder_lock
 from infra.local.process import ProcessSpec
@@ -48,7 +48,8 @@ async def running_stack(  # noqa: PLR0913 - each is a port of its own
     rng: random.Random,
     clock: Clock = SYSTEM_CLOCK,
     policy: RestartPolicy = RestartPolicy(),  # noqa: B008 - frozen
-    after_ready: AfterReady = _nothing,
+    before_start: Hook = _nothing,
+    after_ready: Hook = _nothing,
     stop: StopRequest | None = None,
 ) -> AsyncIterator[Running]:
     """Starts the stack that `build` makes (called in a thread, under the folder's lock); stops it on leaving.
@@ -71,6 +72,7 @@ async def running_stack(  # noqa: PLR0913 - each is a port of its own
             rng=rng,
             clock=clock,
             policy=policy,
+            before_start=before_start,
             after_ready=after_ready,
             mark=mark_of(data_dir),
             stop=stop,

@@ -14,7 +14,7 @@ from infra.local.events import Exited, GaveUp, Ready, Restarting, Started, Stopp
 from infra.local.process import ProcessSpec
 from infra.local.stop_request import StopRequest
 from infra.local.supervisor import Supervisor
-from schemas.errors import IntegrityError
+from schemas.errors import IntegrityError, UnavailableError
 from tests.unit.infra.process_parts import DIE_ON_GO, EventLog, FakeClock, sleeper
 
 _POLICY = RestartPolicy(base_s=1.0, cap_s=8.0, max_attempts=5, stable_after_s=30.0)
@@ -132,6 +132,56 @@ async def test_after_ready_runs_again_after_a_restart(tmp_path: Path) -> None:
         await log.until(lambda: len(log.of(Ready)) == 2)
 
     assert prepared == ["broker", "broker"]
+
+
+async def test_a_hook_that_fails_at_a_restart_counts_as_a_failed_start(tmp_path: Path) -> None:
+    log, clock = EventLog(), FakeClock()
+    fails = {"before": 0, "after": 0}
+
+    async def before(_spec: ProcessSpec) -> None:
+        await asyncio.sleep(0)
+        fails["before"] += 1
+        if fails["before"] == 2:
+            raise UnavailableError("no outside broker")
+
+    async def after(_spec: ProcessSpec) -> None:
+        await asyncio.sleep(0)
+        fails["after"] += 1
+        if fails["after"] == 2:
+            raise UnavailableError("no topics yet")
+
+    supervisor = Supervisor(
+        [sleeper(tmp_path, "role")],
+        on_event=log,
+        rng=random.Random(1),
+        clock=clock.clock(),
+        before_start=before,
+        after_ready=after,
+    )
+    async with supervisor:
+        _kill(supervisor, "role")
+        await log.until(lambda: len(log.of(Ready)) == 2)
+
+    assert [e.because for e in log.of(Restarting)] == [
+        "it ended with SIGKILL",
+        "no outside broker",
+        "no topics yet",
+    ]
+    assert len(log.of(Started)) == 3
+
+
+async def test_a_dependent_waits_for_what_it_needs_before_it_is_restarted(tmp_path: Path) -> None:
+    log, clock = EventLog(), FakeClock()
+    broker = _doomed(tmp_path)
+    async with _supervisor(log, clock, broker, sleeper(tmp_path, "role", "doomed")) as supervisor:
+        (tmp_path / "go").touch()
+        await log.until(lambda: bool(log.of(GaveUp)))
+        _kill(supervisor, "role")
+        await log.until(lambda: bool(log.of(Restarting, "role")))
+        status = {process.name: process.status for process in supervisor.processes}
+
+    assert status == {"doomed": "gave_up", "role": "restarting"}
+    assert len(log.of(Started, "role")) == 1
 
 
 async def test_a_defect_in_after_ready_surfaces_in_run(tmp_path: Path) -> None:
