@@ -129,8 +129,8 @@ class Run(Protocol):
         ...
 
     @property
-    def cleared(self) -> bool:
-        """The incident's alarms cleared while this ran: to be noted, not a reason to stop."""
+    def taken_back(self) -> str:
+        """Why the request was cancelled while this ran (its alarms cleared, a person said so); empty while it stands."""
         ...
 
     async def progress(
@@ -148,9 +148,14 @@ class Investigator(Protocol):
     """Runs one investigation to its end, publishing its own evidence, costs and report."""
 
     async def investigate(self, request: InvestigationRequested, run: Run) -> Outcome:
-        """Return Done once everything is published; Deferred to be called again; Rejected when it can never work.
+        """Run it, and answer with what became of it.
+
+        Returns:
+            Done once everything is published; Ignored when it was refused or cancelled on the way, and said so;
+            Deferred to be called again; Rejected when it can never work.
 
         Raises:
             RetryableError: called again after a while, from its last checkpoint; also when `run.stopping` ended it.
+            TerminalError: it failed for good.
         """
         ...

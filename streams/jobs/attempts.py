@@ -22,6 +22,8 @@ __all__ = ["Attempts", "Handler", "Job", "Lane", "RetryPolicy"]
 
 _log = structlog.get_logger(__name__)
 
+_DEFECT = "defect"
+
 
 class Handler(Protocol):
     """The work of one stage."""
@@ -41,6 +43,10 @@ class Handler(Protocol):
             RetryableError: try again later; other keys go on meanwhile.
             TerminalError: the message can never be handled; it is buried.
         """
+        ...
+
+    async def given_up(self, message: Message, why: Rejected) -> None:
+        """Hear that a message is about to be buried because of errors nobody foresaw. May raise RetryableError."""
         ...
 
 
@@ -139,7 +145,7 @@ class Attempts:
             except Exception as error:  # noqa: BLE001 - the edge: an unforeseen error becomes an outcome
                 _log.exception("job_defect", stage=self._stage)
                 if failures + 1 >= self._policy.defects:
-                    return Rejected("defect", repr(error))
+                    return Rejected(_DEFECT, repr(error))
                 return self._failed(error, failures)
 
     async def _handle(self, job: Job, lane: Lane) -> Outcome:
@@ -162,6 +168,8 @@ class Attempts:
         failures = 0
         while not lane.stop.is_set():
             try:
+                if why.reason == _DEFECT:
+                    await self._handler.given_up(job.message, why)
                 await self._office.bury(job.message, stage=self._stage, reason=why.reason, detail=why.detail)
             except RetryableError as error:
                 failures += 1

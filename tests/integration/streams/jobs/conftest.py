@@ -1,27 +1,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import uuid4
 
 import pytest
 from aiokafka.admin import NewTopic
 
 from streams.kafka import KafkaSettings, make_admin, make_producer
-from tests.fakes.broker import start_tansu
 from tests.integration.streams.jobs.parts import Bench
 
 
-@pytest.fixture(scope="session")
-def jobs_broker() -> Iterator[str]:
-    with start_tansu() as bootstrap:
-        yield bootstrap
-
-
 @pytest.fixture
-def kafka(jobs_broker: str) -> KafkaSettings:
+def kafka(kafka_bootstrap: str) -> KafkaSettings:
     """Settings with a topic prefix of this test's own, and joins as quick as Tansu allows."""
-    embedded = KafkaSettings.embedded(jobs_broker, topic_prefix=f"{uuid4().hex[:8]}.")
+    embedded = KafkaSettings.embedded(kafka_bootstrap, topic_prefix=f"{uuid4().hex[:8]}.")
     return embedded.model_copy(
         update={"session_timeout_ms": 2_000, "heartbeat_interval_ms": 200, "rebalance_timeout_ms": 8_000}
     )

@@ -35,6 +35,7 @@ class Recording:
     by_key: dict[bytes | None, int] = field(default_factory=lambda: defaultdict(int))
     together: int = 0
     stops: int = 0
+    given_up_on: list[tuple[str, str]] = field(default_factory=list)
 
     def arrived(self, message: Message) -> Claim:
         self.arrivals.append(_text(message))
@@ -51,6 +52,9 @@ class Recording:
             self.by_key[message.key] -= 1
         self.done.append(value)
         return outcome
+
+    async def given_up(self, message: Message, why: Rejected) -> None:
+        self.given_up_on.append((_text(message), why.reason))
 
     async def _answer(self, value: str, stop: asyncio.Event) -> Outcome:
         if value.startswith("long"):
@@ -165,6 +169,7 @@ async def test_poison_and_terminal_errors_are_buried_and_passed_over(bench: Make
         ("d", "test", "defect"),
     ]
     assert handler.started.count("d") == 3
+    assert handler.given_up_on == [("d", "defect")]
     assert (await work.committed(1))[0] == 5
 
 
