@@ -153,3 +153,54 @@ def test_held_and_spent_never_exceed_the_limit_while_nobody_overspends(
             assert 0 <= budget.spent("t") + budget.held("t") <= 100
 
     asyncio.run(run())
+
+
+beside = st.sampled_from(["", " ", "(", "[", ",", "=", '"', "\n", "; "])
+after = st.sampled_from(["", " ", ")", "]", ",", '"', "\n", "; "])
+
+
+@given(beside, st.ip_addresses(v=4), after)
+def test_every_ipv4_address_is_hidden(before: str, address: object, behind: str) -> None:
+    assert str(address) not in MaskingSession().mask(f"{before}{address}{behind}")
+
+
+@given(beside, st.ip_addresses(v=6), after)
+def test_every_ipv6_address_is_hidden(before: str, address: object, behind: str) -> None:
+    text = str(address)
+    if any(char.isdigit() for char in text):
+        assert text not in MaskingSession().mask(f"{before}{text}{behind}")
+
+
+@given(beside, st.from_regex(r"[45][1-5][0-9]{13}", fullmatch=True), after, st.sampled_from(["", " ", "-"]))
+def test_every_card_number_with_its_check_digit_is_hidden(
+    before: str, digits: str, behind: str, separator: str
+) -> None:
+    doubled = sum(int(digit) * 2 - 9 * (int(digit) > 4) for digit in digits[0::2])
+    check = -(doubled + sum(int(digit) for digit in digits[1::2])) % 10
+    whole = f"{digits}{check}"
+    card = separator.join(whole[start : start + 4] for start in range(0, 16, 4))
+    assert card not in MaskingSession().mask(f"{before}{card}{behind}")
+
+
+@given(beside, st.integers(0, 10**18 - 1), after)
+def test_every_german_iban_with_its_check_digits_is_hidden(before: str, account: int, behind: str) -> None:
+    bban = f"{account:018d}"
+    check = 98 - int(f"{bban}131400") % 97
+    iban = f"DE{check:02d}{bban}"
+    assert iban not in MaskingSession().mask(f"{before}{iban}{behind}")
+
+
+@given(
+    st.sampled_from(
+        ["password", "DB_PASSWORD", "clientSecret", "api-key", "x.token", "aws_secret_access_key"]
+    ),
+    st.sampled_from(["=", ": ", ' = "', '":"']),
+    st.from_regex(r"[A-Za-z0-9/+]{8,40}", fullmatch=True),
+)
+def test_every_assigned_secret_is_hidden(name: str, sign: str, value: str) -> None:
+    closing = '"' if sign.endswith('"') else ""
+    hidden = MaskingSession().mask(f"a {name}{sign}{value}{closing} b")
+    if value.lower() not in {"required", "undefined"}:
+        assert value not in hidden
+    assert hidden.startswith("a ")
+    assert hidden.endswith(" b")
