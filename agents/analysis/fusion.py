@@ -164,11 +164,11 @@ def _seen_from_outside(clues: Mapping[str, Sequence[Clue]], topology: Topology) 
 
 
 def _confidences(scores: Sequence[float], *, abnormal: bool) -> list[float]:
-    """Each score's share of all squared scores, times how much evidence there is at all."""
-    total = sum(score**2 for score in scores)
+    """Each score's share of all scores (cubed: a long weak tail is no rival), times how much evidence there is."""
+    total = sum(score**3 for score in scores)
     if total <= 0 or not abnormal:
         return [0.0 for _ in scores]
-    return [score**2 / total * (1.0 - math.exp(-score / 2.0)) for score in scores]
+    return [score**3 / total * (1.0 - math.exp(-score / 2.0)) for score in scores]
 
 
 def _is_abnormal(findings: Iterable[Finding]) -> bool:

@@ -51,7 +51,7 @@ _WORDS: Mapping[CauseKind, frozenset[str]] = {
 }
 _GOOD_WHEN_HIGH = _words("success successrate sr availability available uptime apdex free idle")
 _CLIENT = _words("client outbound downstream egress")
-_STARVED = _words("steal throttled throttling starved iowait pressure contention")
+_STARVED = _words("steal starved contention")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,21 +24,19 @@ _WORTH_SAYING = 0.5
 _OTHER_KIND = 0.6
 # A shared host is a weaker tie than a call: the neighbour may be greedy without hurting anyone.
 _NEIGHBOUR = 0.8
+_FLOOD = 1.5
+_LITTLE = 0.3
 _NO_ERRORS = frozenset({CauseKind.LATENCY, CauseKind.TRAFFIC, CauseKind.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`share` (0 to 1) of the symptoms of `service` come from `by`, which it calls or shares a `host` with."""
+    """`share` (0 to 1) of the symptoms of `service` come from `by`, to which it has this `tie` ("calls")."""
 
     service: str
     by: str
     share: float
-    host: str = ""
-
-    @property
-    def tie(self) -> str:
-        return f"shares {self.host} with" if self.host else "calls"
+    tie: str = "calls"
 
 
 def distances(topology: Topology, origin: str) -> dict[str, int]:
@@ -59,9 +57,10 @@ def distances(topology: Topology, origin: str) -> dict[str, int]:
 def explanations(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> dict[str, Explanation]:
     """The best explanation of each service's symptoms, where there is any.
 
-    Either by one it calls, or by a greedy neighbour on its host.
+    By one it calls, by a greedy neighbour on its host, or by a caller that floods it.
     """
     hosts = _hosts(clues, topology)
+    callers = _callers(topology)
     found: dict[str, Explanation] = {}
     for service, own in sorted(clues.items()):
         options = [
@@ -69,13 +68,52 @@ def explanations(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> dic
             for callee in sorted(_reached(service, clues, topology))
         ]
         options += [
-            Explanation(service, mate, _NEIGHBOUR * _greed(own, clues[mate]), hosts[service])
+            Explanation(service, mate, _NEIGHBOUR * _greed(own, clues[mate]), f"shares {hosts[service]} with")
             for mate in sorted(clues)
             if mate != service and hosts.get(service) and hosts.get(mate) == hosts[service]
+        ]
+        options += [
+            Explanation(service, caller, 1.0, "is flooded by")
+            for caller in sorted(callers.get(service, ()))
+            if _floods(clues.get(caller, ()), own)
         ]
         if options:
             found[service] = max(options, key=lambda e: e.share)
     return found
+
+
+def _callers(topology: Topology) -> dict[str, set[str]]:
+    callers: dict[str, set[str]] = {}
+    for caller, callees in topology.calls.items():
+        for callee in callees:
+            callers.setdefault(callee, set()).add(caller)
+    return callers
+
+
+def _floods(caller: Sequence[Clue], callee: Sequence[Clue]) -> bool:
+    """Whether a callee's trouble is the load that its caller makes: many more calls of the one without more of the other.
+
+    The caller must show something of its own (a change, a resource), the callee no errors: those would be retried,
+    and make calls themselves.
+    """
+    grown, asked = _traffic(callee), _traffic(caller)
+    suspicious = any(
+        c.own and c.bad and c.kind is not CauseKind.TRAFFIC and c.strength > _LITTLE for c in caller
+    )
+    failing = any(c.kind is CauseKind.ERRORS and c.bad and c.strength > _LITTLE for c in callee)
+    return suspicious and not failing and grown >= _FLOOD * max(asked, 1.0)
+
+
+def _traffic(clues: Sequence[Clue]) -> float:
+    """How many times as much traffic as before, 1 where it did not notably change."""
+    ratios = [
+        ratio
+        for clue in clues
+        if clue.kind is CauseKind.TRAFFIC
+        and clue.finding.kind is not FindingKind.NORMAL
+        and isinstance(ratio := clue.finding.data.get("ratio"), (int, float))
+    ]
+    return max(ratios, default=1.0)
 
 
 def _hosts(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> dict[str, str]:
@@ -127,7 +165,7 @@ def _reached(service: str, clues: Mapping[str, Sequence[Clue]], topology: Topolo
 def _share(caller: Sequence[Clue], callee: Sequence[Clue]) -> float:
     symptoms = [c for c in caller if not c.own and c.bad]
     symptom = strength_of(symptoms)
-    if symptom <= 0:
+    if symptom <= 0 or _floods(caller, callee):
         return 0.0
     cause = strength_of([c for c in callee if c.bad and c.kind is not CauseKind.TRAFFIC])
     return min(1.0, cause / symptom) * _latency_fit(caller, callee) * _kind_fit(symptoms, callee)
