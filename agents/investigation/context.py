@@ -1,0 +1,70 @@
+"""What a node is given beside the state: the ports, and the run it belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from agents.investigation.settings import InvestigationSettings
+from agents.llm.gateway import LlmGateway
+from agents.ports import (
+    Admission,
+    BudgetLevel,
+    Cancellation,
+    Clock,
+    Freshness,
+    History,
+    Lease,
+    Publisher,
+    Runbooks,
+    Windows,
+)
+from schemas.events.investigation import InvestigationRequested
+from schemas.metrics import NullRecorder, Recorder
+
+__all__ = ["InvestigationPorts", "RunContext"]
+
+
+@dataclass(frozen=True, slots=True)
+class InvestigationPorts:
+    """Everything outside that an investigation touches. `lease` and `cancellation` belong to one investigation."""
+
+    windows: Windows
+    history: History
+    runbooks: Runbooks
+    freshness: Freshness
+    publisher: Publisher
+    admission: Admission
+    lease: Lease
+    cancellation: Cancellation
+    clock: Clock
+    recorder: Recorder = field(default_factory=NullRecorder)
+    gateway: LlmGateway | None = None
+    """The way to a model; None is the deterministic mode."""
+    settings: InvestigationSettings = field(default_factory=InvestigationSettings)
+    candidates: frozenset[str] = frozenset()
+    """Who may be named as a cause; empty restricts nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """One run of the graph. A resumed run has the request and the start of the first, so that its events are the same."""
+
+    ports: InvestigationPorts
+    request: InvestigationRequested
+    started_at: datetime
+    attempt: int = 1
+    worker: str = ""
+    last_try: bool = True
+    """The node will not be tried again: what is unreachable now is reported so."""
+
+    @property
+    def settings(self) -> InvestigationSettings:
+        return self.ports.settings
+
+    async def gateway(self) -> LlmGateway | None:
+        """Return the way to a model, if one is configured and the tenant's budget allows it now."""
+        if self.ports.gateway is None:
+            return None
+        level = await self.ports.admission.level(self.request.tenant)
+        return None if level is BudgetLevel.DETERMINISTIC else self.ports.gateway

@@ -1,0 +1,67 @@
+"""Numbers in sentences: does every one of them stand in the evidence?"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+from schemas.events.evidence import Evidence
+
+__all__ = ["Figures", "unsupported"]
+
+# A number, a clock time, a date or a version; not the 2 of `ts-ui-2` or the 95 of `p95`.
+_TOKEN = re.compile(r"(?<![A-Za-z0-9_.#/-])-?\d(?:[\d.,:/-]*\d)?(?![\d_])")
+_LABEL = re.compile(r"\[E\d+(?:\s*,\s*E\d+)*\]|\bE\d+\b")
+_ANY = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+
+
+class Figures:
+    """The numbers that some evidence holds, in its words, its data and its times."""
+
+    def __init__(self, evidence: Iterable[Evidence]) -> None:
+        self._text = "\n".join(part for one in evidence for part in _parts(one))
+        self._numbers = sorted({float(found) for found in _ANY.findall(self._text.replace(",", ""))})
+
+    def hold(self, token: str) -> bool:
+        """Return whether the token stands in the evidence verbatim, or rounded to as many digits as it has."""
+        if re.search(rf"(?<![\d.]){re.escape(token)}(?![\d])", self._text):
+            return True
+        try:
+            value = float(token.replace(",", ""))
+        except ValueError:
+            return False
+        slack = _rounding(token)
+        return any(
+            math.isfinite(number) and abs(scaled - value) <= slack
+            for number in self._numbers
+            for scaled in (number, abs(number), number * 100.0)
+        )
+
+
+def unsupported(text: str, figures: Figures) -> tuple[str, ...]:
+    """Return the numbers of the text that stand in no evidence, in order."""
+    plain = _LABEL.sub(" ", text)
+    return tuple(token for token in _TOKEN.findall(plain) if not figures.hold(token))
+
+
+def _rounding(token: str) -> float:
+    """Half a unit of the last digit written."""
+    _, _, decimals = token.replace(",", "").partition(".")
+    return float(0.5 * 10.0 ** -len(decimals)) * (1 + 1e-9)
+
+
+def _parts(one: Evidence) -> Iterable[str]:
+    yield one.statement
+    yield one.data
+    yield one.service
+    yield one.indicator
+    if one.onset is not None:
+        yield _moment(one.onset)
+    yield _moment(one.window_start)
+    yield _moment(one.window_end)
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} {at:%H:%M}"

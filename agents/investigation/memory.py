@@ -1,0 +1,280 @@
+# ruff: noqa: ARG002 - the signatures are the ports'
+"""The ports in memory: what `tocsin eval` and the tests run on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import numpy as np
+
+from agents.analysis.findings import Source
+from agents.analysis.signals import (
+    AlarmRecord,
+    CallStats,
+    ChangeRecord,
+    IncidentData,
+    KpiSeries,
+    LogRecord,
+    Topology,
+)
+from agents.investigation.context import InvestigationPorts
+from agents.investigation.settings import InvestigationSettings
+from agents.investigation.state import UNKNOWN_SERVICE
+from agents.ports import Admitted, BudgetLevel, Denied, Fetched, Landed, Published
+from schemas import ids
+from schemas.control import Runbook
+from schemas.events.alarm import AlarmStatus, Severity
+from schemas.events.incident import Incident, IncidentAlarm, IncidentTransition
+from schemas.events.investigation import InvestigationRequested
+from schemas.events.report import Report
+
+__all__ = [
+    "AlwaysFresh",
+    "AlwaysHeld",
+    "CollectingPublisher",
+    "MemoryHistory",
+    "MemoryRunbooks",
+    "MemoryWindows",
+    "NeverCancelled",
+    "OpenDoor",
+    "SystemClock",
+    "memory_ports",
+    "request_for",
+    "settings_for",
+]
+
+T = TypeVar("T", AlarmRecord, CallStats, ChangeRecord, LogRecord)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryWindows:
+    """`Windows` over one incident's data; the tenant is whoever asks."""
+
+    data: IncidentData
+
+    async def kpis(
+        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
+    ) -> Fetched[KpiSeries]:
+        wanted = [one for one in self.data.kpis if services is None or one.service in services]
+        cut = [_cut(one, start.timestamp(), end.timestamp()) for one in wanted]
+        kept = tuple(one for one in cut if one.times.size)
+        return _answer("kpis", kept, sum(one.times.size for one in kept))
+
+    async def alarms(
+        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
+    ) -> Fetched[AlarmRecord]:
+        return _within("alarms", self.data.alarms, services, start, end)
+
+    async def logs(
+        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
+    ) -> Fetched[LogRecord]:
+        return _within("logs", self.data.logs, services, start, end)
+
+    async def changes(
+        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
+    ) -> Fetched[ChangeRecord]:
+        return _within("changes", self.data.changes, services, start, end)
+
+    async def calls(
+        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
+    ) -> Fetched[CallStats]:
+        return _within("calls", self.data.calls, services, start, end)
+
+    async def topology(
+        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
+    ) -> Fetched[Topology]:
+        known = self.data.topology
+        return _answer("topology", (known,) if known.calls or known.nodes else (), len(known.calls))
+
+
+@dataclass(slots=True)
+class CollectingPublisher:
+    """Keeps what is published, once an id, the latest as it was published; `order` has every publication."""
+
+    order: list[Published] = field(default_factory=list)
+
+    async def publish(self, *events: Published) -> None:
+        self.order.extend(events)
+
+    @property
+    def events(self) -> Mapping[str, Published]:
+        return {event.event_id: event for event in self.order}
+
+
+@dataclass(slots=True)
+class MemoryHistory:
+    reports: list[Report] = field(default_factory=list)
+
+    async def report(self, tenant: str, investigation_id: str) -> Report | None:
+        own = [r for r in self.reports if r.tenant == tenant and r.investigation_id == investigation_id]
+        return max(own, key=lambda report: report.revision, default=None)
+
+    async def reports_about(
+        self, tenant: str, services: Sequence[str], before: datetime, limit: int
+    ) -> Fetched[Report]:
+        found = [
+            report
+            for report in self.reports
+            if report.tenant == tenant
+            and set(report.services) & set(services)
+            and report.finished_at < before
+        ]
+        newest = sorted(found, key=lambda report: report.finished_at, reverse=True)[:limit]
+        return _answer("reports", tuple(newest), len(newest))
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRunbooks:
+    known: tuple[Runbook, ...] = ()
+
+    async def runbooks(self, tenant: str) -> tuple[Runbook, ...]:
+        return tuple(book for book in self.known if book.tenant == tenant)
+
+
+class AlwaysFresh:
+    """Data in memory have landed."""
+
+    async def landed_until(self, tenant: str, sources: Sequence[Source]) -> Mapping[Source, Landed]:
+        return {}
+
+
+class AlwaysHeld:
+    async def still_held(self) -> bool:
+        return True
+
+
+class NeverCancelled:
+    async def reason(self, tenant: str, investigation_id: str) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDoor:
+    """Admits everybody at one level."""
+
+    budget: BudgetLevel = BudgetLevel.NORMAL
+
+    async def admit(self, request: InvestigationRequested) -> Admitted | Denied:
+        return Admitted(self.budget)
+
+    async def level(self, tenant: str) -> BudgetLevel:
+        return self.budget
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(tz=UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+
+
+def settings_for(data: IncidentData, base: InvestigationSettings | None = None) -> InvestigationSettings:
+    """Return settings that look at exactly the window of the data, once."""
+    window = data.window
+    chosen = {
+        "baseline_s": max(window.start - window.baseline_start, 1e-3),
+        "lead_s": window.alarm_at - window.start,
+        "max_widenings": 0,
+    }
+    return (base or InvestigationSettings()).model_copy(update=chosen)
+
+
+def request_for(data: IncidentData, tenant: str = "local", case: str = "case") -> InvestigationRequested:
+    """Return the request that the data's alarm would make: one incident with one alarm, observed to the window's end."""
+    at = datetime.fromtimestamp(data.window.alarm_at, tz=UTC)
+    service = data.alarm_service or UNKNOWN_SERVICE
+    event = ids.alarm_event_id(tenant, "memory", case, AlarmStatus.FIRING.value, at)
+    incident_id = ids.incident_id(event)
+    alarm = IncidentAlarm(
+        alarm_event_id=event,
+        fingerprint=case,
+        name=data.alarm_indicator or "alarm",
+        service=service,
+        severity=Severity.MAJOR,
+        status=AlarmStatus.FIRING,
+        started_at=at,
+        indicator=data.alarm_indicator,
+    )
+    incident = Incident(
+        tenant=tenant,
+        occurred_at=at,
+        incident_id=incident_id,
+        revision=1,
+        transition=IncidentTransition.OPENED,
+        opened_at=at,
+        title=f"{alarm.name} on {service}",
+        severity=alarm.severity,
+        services=(service,),
+        alarms=(alarm,),
+        alarm_count=1,
+        active_count=1,
+        updated_at=at,
+    )
+    return InvestigationRequested(
+        tenant=tenant,
+        occurred_at=at,
+        investigation_id=ids.investigation_id(incident_id, 1),
+        incident=incident,
+        policy="memory@1",
+        observe_s=data.window.end - data.window.alarm_at,
+        requested_at=at,
+    )
+
+
+def memory_ports(data: IncidentData, settings: InvestigationSettings | None = None) -> InvestigationPorts:
+    """Return ports over the data alone: nothing is refused, cancelled or late, and no model is asked."""
+    return InvestigationPorts(
+        windows=MemoryWindows(data),
+        history=MemoryHistory(),
+        runbooks=MemoryRunbooks(),
+        freshness=AlwaysFresh(),
+        publisher=CollectingPublisher(),
+        admission=OpenDoor(),
+        lease=AlwaysHeld(),
+        cancellation=NeverCancelled(),
+        clock=SystemClock(),
+        settings=settings or settings_for(data),
+        candidates=data.candidates,
+    )
+
+
+def _cut(series: KpiSeries, start: float, end: float) -> KpiSeries:
+    first, last = np.searchsorted(series.times, start, "left"), np.searchsorted(series.times, end, "right")
+    if first == 0 and last == series.times.size:
+        return series
+    return KpiSeries(
+        series.service,
+        series.metric,
+        series.times[first:last],
+        series.values[first:last],
+        series.unit,
+        series.labels,
+    )
+
+
+def _within(
+    name: str, records: Sequence[T], services: Sequence[str] | None, start: datetime, end: datetime
+) -> Fetched[T]:
+    first, last = start.timestamp(), end.timestamp()
+    kept = tuple(
+        one for one in records if first <= one.time <= last and (services is None or one.service in services)
+    )
+    return _answer(name, kept, len(kept))
+
+
+V = TypeVar("V")
+
+
+def _answer(name: str, items: tuple[V, ...], rows: int) -> Fetched[V]:
+    return Fetched(items=items, query=f"-- {name}, from memory", rows_read=rows, duration_ms=0)

@@ -1,0 +1,53 @@
+"""The knowledge agent: which runbooks and which past incidents are like this one."""
+
+from __future__ import annotations
+
+from agents.analysis.findings import Finding, FindingKind, Source
+from agents.investigation.context import RunContext
+from agents.investigation.costs import query_cost
+from agents.investigation.evidence import unreachable
+from agents.investigation.nodes.gathering import GatherDelta, GatherOrder, published
+from agents.investigation.state import first_alarm_at
+from agents.knowledge.past import past_findings
+from agents.knowledge.runbooks import runbook_findings
+from schemas.errors import LeaseLostError, RetryableError
+
+__all__ = ["gather_knowledge"]
+
+
+async def gather_knowledge(order: GatherOrder, context: RunContext) -> GatherDelta:
+    """Read runbooks and past reports. Raises RetryableError while there is another try."""
+    try:
+        return await _gather(order, context)
+    except LeaseLostError:
+        raise
+    except RetryableError as error:
+        if not context.last_try:
+            raise
+        finding = unreachable(Source.KNOWLEDGE, str(error))
+        return await published((finding,), order, None, (), context)
+
+
+async def _gather(order: GatherOrder, context: RunContext) -> GatherDelta:
+    request, ports = context.request, context.ports
+    fetched = await ports.history.reports_about(
+        request.tenant, request.incident.services, first_alarm_at(request), context.settings.past_reports
+    )
+    cost = query_cost("knowledge", order.round, fetched, context)
+    await ports.publisher.publish(cost)
+    earlier = [report for report in fetched.items if report.investigation_id != request.investigation_id]
+    findings = [
+        *past_findings(request.incident, earlier),
+        *runbook_findings(request.incident, await ports.runbooks.runbooks(request.tenant)),
+    ]
+    return await published(findings or [_nothing_known()], order, fetched, (cost,), context)
+
+
+def _nothing_known() -> Finding:
+    return Finding(
+        source=Source.KNOWLEDGE,
+        kind=FindingKind.NO_DATA,
+        service="",
+        subject=f"||{FindingKind.NO_DATA}",
+        statement="No runbook and no past incident is like this one",
+    )

@@ -1,0 +1,117 @@
+"""What the gathering agents have in common: ask a source, analyse what it answers, publish the findings as evidence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import TypedDict, TypeVar
+
+from agents.analysis.findings import Finding, FindingKind, Source
+from agents.analysis.signals import Window
+from agents.investigation.context import RunContext
+from agents.investigation.costs import query_cost
+from agents.investigation.evidence import evidence_of, unreachable
+from agents.investigation.state import GatherTask, LookWindow, marks
+from agents.ports import Fetched
+from schemas.errors import LeaseLostError, RetryableError
+from schemas.events.base import Record
+from schemas.events.evidence import Evidence
+from schemas.events.ledger import CostEntry
+
+__all__ = ["Fetch", "GatherDelta", "GatherOrder", "fetched_or_unreachable", "gather", "published"]
+
+T = TypeVar("T")
+
+Fetch = Callable[[str, Sequence[str] | None, datetime, datetime], Awaitable[Fetched[T]]]
+"""A query of the `Windows` port."""
+
+
+class GatherOrder(Record):
+    """What one gathering agent is sent."""
+
+    task: GatherTask
+    window: LookWindow
+    round: int = 1
+    purpose: str = ""
+    """Put before the cost entry's step, where the same source is read for another reason."""
+
+
+class GatherDelta(TypedDict, total=False):
+    evidence: tuple[Evidence, ...]
+    costs: tuple[CostEntry, ...]
+    gathered: tuple[str, ...]
+
+
+async def gather(
+    order: GatherOrder,
+    context: RunContext,
+    fetch: Fetch[T],
+    analyse: Callable[[Sequence[T], Window], Sequence[Finding]],
+) -> GatherDelta:
+    """Run one agent over its source. The analysis runs in a thread: the event loop keeps serving."""
+    source = order.task.source
+    fetched = await fetched_or_unreachable(source, fetch, order, context)
+    if isinstance(fetched, Finding):
+        return await published((fetched,), order, None, (), context)
+    cost = query_cost(f"{order.purpose}{source}", max(order.round, 1), fetched, context)
+    await context.ports.publisher.publish(cost)
+    findings = await asyncio.to_thread(analyse, fetched.items, order.window.signal())
+    if fetched.truncated:
+        findings = [*findings, _cut_short(source, len(fetched.items))]
+    return await published(findings, order, fetched, (cost,), context)
+
+
+async def fetched_or_unreachable(
+    source: Source, fetch: Fetch[T], order: GatherOrder, context: RunContext
+) -> Fetched[T] | Finding:
+    """Ask the source; on the last try its failure is a finding.
+
+    Raises:
+        RetryableError: it failed, and will be tried again.
+    """
+    window = order.window
+    try:
+        return await fetch(context.request.tenant, order.task.services, window.baseline_start, window.end)
+    except LeaseLostError:
+        raise
+    except RetryableError as error:
+        if not context.last_try:
+            raise
+        return unreachable(source, str(error))
+
+
+async def published(
+    findings: Sequence[Finding],
+    order: GatherOrder,
+    fetched: Fetched[T] | None,
+    costs: tuple[CostEntry, ...],
+    context: RunContext,
+) -> GatherDelta:
+    """Publish findings as evidence and return the delta that says so."""
+    kept = _strongest(findings, context.settings.max_findings)
+    evidence = tuple(evidence_of(finding, order.window, fetched, context) for finding in kept)
+    await context.ports.publisher.publish(*evidence)
+    return {"evidence": evidence, "costs": costs, "gathered": marks(order.round, evidence)}
+
+
+def _cut_short(source: Source, read: int) -> Finding:
+    return Finding(
+        source=source,
+        kind=FindingKind.NO_DATA,
+        service="",
+        subject="||cut_short",
+        statement=f"There is more of {source} than one query reads: what lies beyond the first {read} was not seen",
+        data={"read": read},
+    )
+
+
+def _strongest(findings: Sequence[Finding], limit: int) -> Sequence[Finding]:
+    """At most so many, those of no strength and the strongest first; in their own order."""
+    if len(findings) <= limit:
+        return findings
+    weakest_first = sorted(
+        findings, key=lambda f: (f.kind is not FindingKind.NORMAL, f.score is None, f.score or 0.0)
+    )
+    dropped = {id(finding) for finding in weakest_first[: len(findings) - limit]}
+    return [finding for finding in findings if id(finding) not in dropped]

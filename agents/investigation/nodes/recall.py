@@ -1,0 +1,135 @@
+"""A recurrence is answered from memory: does the answer of last time still hold, by a few of today's data?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from agents.analysis.findings import Cause, CauseKind, Finding, FindingKind, Source
+from agents.investigation.context import RunContext
+from agents.investigation.evidence import ABSENT, finding_of
+from agents.investigation.nodes.gather_changes import gather_changes
+from agents.investigation.nodes.gather_kpis import gather_kpis
+from agents.investigation.nodes.gather_logs import gather_logs
+from agents.investigation.nodes.gathering import GatherOrder, published
+from agents.investigation.state import (
+    RECALL_ROUND,
+    Claim,
+    GatherTask,
+    GraphState,
+    Plan,
+    RankedState,
+    Recalled,
+)
+from agents.knowledge.recurrence import checkable, services_to_check, supporting
+from schemas.errors import IntegrityError
+from schemas.events.evidence import Evidence
+from schemas.events.ledger import CostEntry
+from schemas.events.report import Report
+
+__all__ = ["RecallDelta", "recall"]
+
+_NO_PAST_CONFIDENCE = 0.5
+
+
+class RecallDelta(TypedDict, total=False):
+    evidence: tuple[Evidence, ...]
+    costs: tuple[CostEntry, ...]
+    gathered: tuple[str, ...]
+    recalled: Recalled
+    ranked: RankedState
+
+
+async def recall(state: GraphState, context: RunContext) -> RecallDelta:
+    """Check the earlier answer. Where there is none, or it holds no more, the investigation goes on as any other."""
+    if state.plan is None:
+        raise IntegrityError("recall came before plan")
+    request = state.request
+    past = await context.ports.history.report(request.tenant, request.recurrence_of)
+    if past is None or not checkable(past):
+        return {}
+    evidence, costs, gathered = await _check(past, state.plan, context)
+    findings = [finding_of(one) for one in evidence]
+    proof = supporting(past, findings)
+    holds = bool(proof) if past.causes else _all_normal(findings)
+    recalled = Recalled(
+        investigation_id=past.investigation_id,
+        answered_at=past.finished_at,
+        still_holds=holds,
+        verdict=past.verdict,
+        note=f"{'Still holds' if holds else 'No longer holds'}: {past.headline}",
+    )
+    delta: RecallDelta = {"evidence": evidence, "costs": costs, "gathered": gathered, "recalled": recalled}
+    if holds:
+        delta["ranked"] = _ranked(past, proof, evidence)
+    return delta
+
+
+async def _check(
+    past: Report, plan: Plan, context: RunContext
+) -> tuple[tuple[Evidence, ...], tuple[CostEntry, ...], tuple[str, ...]]:
+    """Read measurements, log lines and changes of the one service that decides."""
+    services = services_to_check(past)
+    agents = {Source.KPIS: gather_kpis, Source.LOGS: gather_logs, Source.CHANGES: gather_changes}
+    base = GatherOrder(
+        task=GatherTask(source=Source.KNOWLEDGE), window=plan.window, round=RECALL_ROUND, purpose="recall."
+    )
+    memory = await published((_memory(past),), base, None, (), context)
+    deltas = [memory]
+    for source, agent in agents.items():
+        task = GatherTask(source=source, services=services)
+        deltas.append(await agent(base.model_copy(update={"task": task}), context))
+    return (
+        tuple(one for delta in deltas for one in delta["evidence"]),
+        tuple(one for delta in deltas for one in delta["costs"]),
+        tuple(one for delta in deltas for one in delta["gathered"]),
+    )
+
+
+def _memory(past: Report) -> Finding:
+    day = past.finished_at.strftime("%Y-%m-%d %H:%M")
+    cause = past.causes[0] if past.causes else None
+    return Finding(
+        source=Source.KNOWLEDGE,
+        kind=FindingKind.PAST_INCIDENT,
+        service=cause.service if cause else "",
+        indicator=cause.indicator if cause else "",
+        subject=f"{past.investigation_id}||recurrence",
+        statement=f"The same alarm pattern was investigated on {day} (UTC): {past.headline}",
+        data={"investigation_id": past.investigation_id, "finished_at": day, "verdict": past.verdict.value},
+    )
+
+
+def _all_normal(findings: Sequence[Finding]) -> bool:
+    """Something was measured, and nothing of it is notable."""
+    measured = [f for f in findings if f.source in {Source.KPIS, Source.LOGS} and f.kind not in ABSENT]
+    return bool(measured) and all(f.score is None or f.score < 1.0 for f in measured)
+
+
+def _ranked(past: Report, proof: Sequence[Finding], evidence: Sequence[Evidence]) -> RankedState:
+    covered = sorted({Source(one.step) for one in evidence if FindingKind(one.kind) not in ABSENT})
+    if not past.causes:
+        return RankedState(covered=tuple(covered))
+    cause, day = past.causes[0], past.finished_at.strftime("%Y-%m-%d %H:%M")
+    subjects = {finding.subject for finding in proof}
+    cited = [one for one in evidence if one.finding in subjects and one.step != Source.KNOWLEDGE]
+    memory = [one for one in evidence if one.step == Source.KNOWLEDGE]
+    claim = Claim(
+        service=cause.service,
+        kind=CauseKind(cause.kind) if cause.kind in set(CauseKind) else CauseKind.UNKNOWN,
+        indicator=cause.indicator,
+        confidence=_NO_PAST_CONFIDENCE if cause.confidence is None else cause.confidence,
+        statement=f"Same cause as on {day}, still holds: {proof[0].statement}",
+        evidence_ids=tuple(one.event_id for one in (*cited, *memory)),
+        author="memory",
+    )
+    ranked = Cause(
+        service=claim.service,
+        kind=claim.kind,
+        indicator=claim.indicator,
+        confidence=claim.confidence,
+        score=proof[0].score or 0.0,
+        statement=claim.statement,
+        findings=tuple(finding.subject for finding in proof),
+    )
+    return RankedState(causes=(ranked,), abnormal=True, covered=tuple(covered), claims=(claim,))

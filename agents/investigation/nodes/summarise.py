@@ -1,0 +1,104 @@
+"""The report: a function of what passed verification, worded by code, or by a model whose words are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from agents.investigation.context import RunContext
+from agents.investigation.costs import total_nano_usd
+from agents.investigation.remedies import next_steps
+from agents.investigation.report import Costs, render
+from agents.investigation.state import Claim, Conclusion, GraphState
+from agents.investigation.timeline import timeline
+from agents.investigation.wording import headline, summary
+from agents.investigation.writing import Words, written
+from schemas.errors import IntegrityError
+from schemas.events.evidence import Evidence
+from schemas.events.ledger import CostEntry, CostKind
+from schemas.events.report import NextStep, Report, ReportedCause, Verdict
+
+__all__ = ["SummariseDelta", "summarise"]
+
+
+class SummariseDelta(TypedDict):
+    report: Report
+    costs: tuple[CostEntry, ...]
+
+
+async def summarise(state: GraphState, context: RunContext) -> SummariseDelta:
+    """Write and publish the report. Run again it publishes the same: everything in it comes from the state."""
+    if state.conclusion is None:
+        raise IntegrityError("summarise came before verify")
+    conclusion, evidence = state.conclusion, state.current_evidence
+    own = Words(headline(conclusion, state), summary(conclusion, state), _steps(conclusion, evidence))
+    words, model, costs = await written(own, conclusion, state, context)
+    ledger = (*state.costs, *costs)
+    report = _report(words, model, conclusion, state, ledger)
+    page = render(report, evidence, _costs(ledger, context))
+    report = report.model_copy(update={"markdown": page})
+    await context.ports.publisher.publish(report)
+    return {"report": report, "costs": costs}
+
+
+def _report(
+    words: Words, model: str, conclusion: Conclusion, state: GraphState, ledger: Sequence[CostEntry]
+) -> Report:
+    request = state.request
+    draft = Report(
+        tenant=request.tenant,
+        occurred_at=conclusion.concluded_at,
+        investigation_id=request.investigation_id,
+        incident_id=request.incident.incident_id,
+        verdict=conclusion.verdict,
+        confidence=conclusion.confidence,
+        headline=words.headline,
+        summary=words.summary,
+        causes=tuple(_cause(claim) for claim in conclusion.claims),
+        timeline=timeline(state.current_evidence, conclusion.claims),
+        ruled_out=conclusion.ruled_out,
+        missing=conclusion.missing,
+        next_steps=words.next_steps,
+        services=request.incident.services,
+        started_at=state.started_at,
+        finished_at=conclusion.concluded_at,
+        mode=model or "deterministic",
+        recurrence_of=state.recalled.investigation_id if state.recalled and state.from_memory else "",
+        cost_nano_usd=total_nano_usd(ledger),
+        evidence_count=len(state.evidence),
+    )
+    return draft.model_copy(update={"report_id": draft.event_id})
+
+
+def _cause(claim: Claim) -> ReportedCause:
+    return ReportedCause(
+        service=claim.service,
+        kind=claim.kind.value,
+        indicator=claim.indicator,
+        confidence=claim.confidence,
+        statement=claim.statement,
+        evidence_ids=claim.evidence_ids,
+    )
+
+
+def _steps(conclusion: Conclusion, evidence: Sequence[Evidence]) -> tuple[NextStep, ...]:
+    if conclusion.verdict is Verdict.CAUSE_FOUND:
+        return next_steps(conclusion.claims[0], evidence)
+    if conclusion.verdict is Verdict.BENIGN:
+        return (
+            NextStep(action="Nothing now. If it comes again, raise the alarm's threshold or its duration"),
+        )
+    return conclusion.queries
+
+
+def _costs(ledger: Sequence[CostEntry], context: RunContext) -> Costs:
+    request = context.request
+    queries = [entry for entry in ledger if entry.kind is CostKind.QUERY]
+    return Costs(
+        queries=len(queries),
+        model_calls=sum(entry.kind is CostKind.LLM for entry in ledger),
+        rows_read=sum(entry.rows_read or 0 for entry in queries),
+        sql=context.settings.cost_query.format(
+            tenant=request.tenant.replace("'", "''"), investigation_id=request.investigation_id
+        ),
+    )

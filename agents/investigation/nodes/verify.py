@@ -1,0 +1,106 @@
+"""The verdict, by code: which claims stand, how sure that is, and whether to look again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from agents.analysis.findings import Source
+from agents.investigation.context import RunContext
+from agents.investigation.gaps import missing, settling_queries
+from agents.investigation.state import Claim, Conclusion, GraphState, RankedState
+from agents.investigation.suspects import ruled_out
+from agents.investigation.verification import Findings, verified
+from agents.ports import BudgetLevel
+from schemas.errors import IntegrityError
+from schemas.events.evidence import Evidence
+from schemas.events.report import Verdict
+
+__all__ = ["VerifyDelta", "verdict_of", "verify"]
+
+_DECISIVE = frozenset({Source.KPIS, Source.LOGS})
+# What is measured in one way only was half looked at.
+_HALF_LOOKED = 0.8
+_THRIFTY = frozenset({BudgetLevel.AGGRESSIVE, BudgetLevel.DETERMINISTIC})
+
+
+class VerifyDelta(TypedDict):
+    conclusion: Conclusion
+
+
+async def verify(state: GraphState, context: RunContext) -> VerifyDelta:
+    """Hold every claim against the evidence, and conclude."""
+    if state.ranked is None:
+        raise IntegrityError("verify came before rank")
+    ranked, evidence = state.ranked, state.current_evidence
+    outcome = verified(ranked.claims, _held_against(state, ranked, evidence))
+    claims = () if _only_the_alarm(ranked, evidence) else outcome.claims
+    verdict = verdict_of(claims, ranked, state.late, context.settings.min_confidence)
+    found = verdict is Verdict.CAUSE_FOUND
+    conclusion = Conclusion(
+        verdict=verdict,
+        confidence=_confidence(verdict, claims, ranked, evidence),
+        claims=claims,
+        ruled_out=ruled_out(state, ranked, claims),
+        missing=missing(state, evidence),
+        queries=() if found else settling_queries(claims, ranked.questions, evidence),
+        rejected=outcome.rejected,
+        look_again=_may_look_again(verdict, state, context),
+        concluded_at=context.ports.clock.now(),
+    )
+    return {"conclusion": conclusion}
+
+
+def verdict_of(claims: Sequence[Claim], ranked: RankedState, late: Sequence[Source], least: float) -> Verdict:
+    """Return what may be said.
+
+    A cause needs a claim that stands with enough confidence; a harmless alarm needs measurements, all there and all
+    normal; no measurements and no claim is no data; the rest is inconclusive.
+    """
+    if claims and claims[0].confidence >= least:
+        return Verdict.CAUSE_FOUND
+    measured = _DECISIVE & set(ranked.covered)
+    if not measured and not claims:
+        return Verdict.DATA_UNAVAILABLE
+    if not ranked.abnormal and not _DECISIVE & set(late):
+        return Verdict.BENIGN
+    return Verdict.INCONCLUSIVE
+
+
+def _only_the_alarm(ranked: RankedState, evidence: Sequence[Evidence]) -> bool:
+    """Nothing was measured, and one service's own alarms are all there is: that an alarm fired is no cause."""
+    alarmed = {one.service for one in evidence if one.step == Source.ALARMS and one.service}
+    return not _DECISIVE & set(ranked.covered) and len(alarmed) <= 1
+
+
+def _held_against(state: GraphState, ranked: RankedState, evidence: Sequence[Evidence]) -> Findings:
+    return Findings(
+        evidence=evidence,
+        topology=state.topology,
+        rulings=ranked.rulings,
+        covered=frozenset(ranked.covered),
+        believed={cause.service: cause.confidence for cause in ranked.causes},
+    )
+
+
+def _confidence(
+    verdict: Verdict, claims: Sequence[Claim], ranked: RankedState, evidence: Sequence[Evidence]
+) -> float | None:
+    """How sure: of a cause, as its claim; of a harmless alarm, by how far everything stayed from notable."""
+    if verdict is Verdict.CAUSE_FOUND:
+        return claims[0].confidence
+    if verdict is not Verdict.BENIGN:
+        return None
+    scores = [one.score for one in evidence if one.step in _DECISIVE and one.score is not None]
+    strongest = min(1.0, max(scores, default=0.0))
+    return (1.0 - strongest / 2.0) * (1.0 if set(ranked.covered) >= _DECISIVE else _HALF_LOOKED)
+
+
+def _may_look_again(verdict: Verdict, state: GraphState, context: RunContext) -> bool:
+    looks = state.plan.round if state.plan else 1
+    return (
+        verdict is Verdict.INCONCLUSIVE
+        and not state.from_memory
+        and state.level not in _THRIFTY
+        and looks <= context.settings.max_widenings
+    )

@@ -1,0 +1,74 @@
+"""Around every step: may it still run, how long did it take, and the word that it is done."""
+
+from __future__ import annotations
+
+from agents.investigation.context import RunContext
+from schemas.errors import LeaseLostError
+from schemas.events.investigation import InvestigationState, InvestigationStatus
+from schemas.metrics import STEP_SECONDS
+
+__all__ = ["PROGRESS", "CancelledRunError", "finished", "hold", "status"]
+
+PROGRESS = {
+    "guard": 0.05,
+    "plan": 0.1,
+    "wait": 0.2,
+    "recall": 0.3,
+    "gather_alarms": 0.5,
+    "gather_kpis": 0.5,
+    "gather_logs": 0.5,
+    "gather_changes": 0.5,
+    "gather_knowledge": 0.5,
+    "gather_topology": 0.65,
+    "rank": 0.75,
+    "verify": 0.85,
+    "summarise": 0.99,
+}
+"""How far an investigation is when the step is done."""
+
+
+class CancelledRunError(Exception):
+    """Somebody asked for the investigation to stop. Never leaves `run.investigate`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+async def hold(context: RunContext) -> None:
+    """Return if the next step may run.
+
+    Raises:
+        LeaseLostError: another worker has the investigation.
+        CancelledRunError: it shall not go on.
+        UnavailableError: a port cannot say.
+    """
+    request, ports = context.request, context.ports
+    if not await ports.lease.still_held():
+        raise LeaseLostError(f"another worker holds {request.investigation_id}")
+    reason = await ports.cancellation.reason(request.tenant, request.investigation_id)
+    if reason:
+        raise CancelledRunError(reason)
+
+
+async def finished(step: str, message: str, seconds: float, context: RunContext) -> None:
+    """Say that the step is done."""
+    context.ports.recorder.observe(STEP_SECONDS, seconds, step=step)
+    await context.ports.publisher.publish(status(InvestigationState.RUNNING, step, message, context))
+
+
+def status(state: InvestigationState, step: str, message: str, context: RunContext) -> InvestigationStatus:
+    """Return a status event as of now."""
+    request = context.request
+    return InvestigationStatus(
+        tenant=request.tenant,
+        occurred_at=context.ports.clock.now(),
+        investigation_id=request.investigation_id,
+        incident_id=request.incident.incident_id,
+        state=state,
+        step=step,
+        message=message,
+        progress=1.0 if state is InvestigationState.COMPLETED else PROGRESS.get(step, 0.0),
+        attempt=context.attempt,
+        worker=context.worker,
+    )

@@ -1,0 +1,134 @@
+"""The first words of a report, for someone woken at 3 a.m."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+from agents.analysis.findings import CauseKind, FindingKind, Source
+from agents.investigation.remedies import change_title
+from agents.investigation.state import Claim, Conclusion, GraphState
+from schemas.events.evidence import Evidence
+from schemas.events.report import Verdict
+
+__all__ = ["KIND_WORDS", "headline", "summary", "sure"]
+
+KIND_WORDS: Mapping[CauseKind, str] = {
+    CauseKind.CPU: "out of CPU",
+    CauseKind.MEMORY: "memory trouble",
+    CauseKind.DISK: "disk trouble",
+    CauseKind.NETWORK: "network trouble",
+    CauseKind.LATENCY: "slow by itself",
+    CauseKind.ERRORS: "failing by itself",
+    CauseKind.SATURATION: "a pool or queue is exhausted",
+    CauseKind.DEPLOY: "broken by a deploy",
+    CauseKind.CONFIG: "broken by a configuration or flag change",
+    CauseKind.TRAFFIC: "unusual traffic",
+    CauseKind.UNKNOWN: "abnormal, of no known kind",
+}
+
+
+def sure(confidence: float | None) -> str:
+    """Return ` (82 % sure)`, or nothing where that is not known."""
+    return "" if confidence is None else f" ({confidence * 100:.0f} % sure)"
+
+
+def headline(conclusion: Conclusion, state: GraphState) -> str:
+    """Return one line: what broke and how sure that is, or that it is not known."""
+    alarmed = ", ".join(state.request.incident.services[:3])
+    match conclusion.verdict:
+        case Verdict.CAUSE_FOUND:
+            claim = conclusion.claims[0]
+            again = "same cause as last time: " if state.from_memory else ""
+            return f"{again}{claim.service} - {KIND_WORDS[claim.kind]}{_shown_by(claim, state)}{sure(conclusion.confidence)}"
+        case Verdict.BENIGN:
+            return f"Nothing is wrong behind the alarm on {alarmed}{sure(conclusion.confidence)}"
+        case Verdict.DATA_UNAVAILABLE:
+            return f"No data to judge the alarm on {alarmed} by"
+        case Verdict.INCONCLUSIVE:
+            best = f"; look at {conclusion.claims[0].service} first" if conclusion.claims else ""
+            return f"The cause of the alarm on {alarmed} is not known{best}"
+        case _:
+            assert_never(conclusion.verdict)
+
+
+def summary(conclusion: Conclusion, state: GraphState) -> str:
+    """Return two to four sentences: the cause or the lack of one, what else was seen, and on what it rests."""
+    match conclusion.verdict:
+        case Verdict.CAUSE_FOUND:
+            said = [
+                _sentence(conclusion.claims[0].statement),
+                *_spread(state),
+                *_unchanged(conclusion, state),
+            ]
+        case Verdict.BENIGN:
+            said = [_looked(state), *_memory(state)]
+        case Verdict.DATA_UNAVAILABLE:
+            said = ["Neither measurements nor log lines of the time around the alarm could be read."]
+        case Verdict.INCONCLUSIVE:
+            said = [_open(conclusion, state), *_spread(state)]
+        case _:
+            assert_never(conclusion.verdict)
+    return " ".join(said)
+
+
+def _shown_by(claim: Claim, state: GraphState) -> str:
+    """The change that did it, or else the measurement that shows it."""
+    change = change_title(claim, state.current_evidence)
+    if change and claim.kind in {CauseKind.DEPLOY, CauseKind.CONFIG}:
+        return f": {change}"
+    return f", seen in {claim.indicator}" if claim.indicator else ""
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _spread(state: GraphState) -> list[str]:
+    incident = state.request.incident
+    many = f"{incident.alarm_count} alarm{'s' if incident.alarm_count != 1 else ''}"
+    names = incident.services
+    where = f"{len(names)} services" if len(names) > 3 else ", ".join(names)
+    return [f"{many} on {where} since {incident.opened_at:%H:%M:%S} UTC."]
+
+
+def _unchanged(conclusion: Conclusion, state: GraphState) -> list[str]:
+    """Whether somebody changed something: the first thing anybody asks."""
+    cited = set(conclusion.claims[0].evidence_ids)
+    changes = [one for one in state.current_evidence if one.step == Source.CHANGES]
+    if any(one.event_id in cited and one.kind == FindingKind.RECENT_CHANGE for one in changes):
+        return []
+    none = [one.statement for one in changes if one.kind == FindingKind.NO_DATA]
+    return [_sentence(none[0])] if none else []
+
+
+def _looked(state: GraphState) -> str:
+    services = {one.service for one in _measured(state.current_evidence)}
+    look = state.plan.window if state.plan else None
+    when = f" between {look.start:%H:%M:%S} and {look.end:%H:%M:%S} UTC" if look else ""
+    many = f"{len(services)} service{'s' if len(services) != 1 else ''}"
+    return f"All that {many} measured{when} stayed within its normal range."
+
+
+def _memory(state: GraphState) -> list[str]:
+    if state.recalled is None or not state.from_memory:
+        return []
+    return [f"The same alarm was harmless on {state.recalled.answered_at:%Y-%m-%d %H:%M} UTC."]
+
+
+def _measured(evidence: Sequence[Evidence]) -> list[Evidence]:
+    return [one for one in evidence if one.step == Source.KPIS and one.service]
+
+
+def _open(conclusion: Conclusion, state: GraphState) -> str:
+    if conclusion.claims:
+        claim = conclusion.claims[0]
+        return (
+            f"The strongest suspect is {claim.service}{sure(claim.confidence)}: {_sentence(claim.statement)}"
+        )
+    abnormal = state.ranked is not None and state.ranked.abnormal
+    return (
+        "Something is out of its normal range, but nothing explains the alarm."
+        if abnormal
+        else "Nothing abnormal was seen, but not all data could be seen."
+    )
