@@ -30,7 +30,7 @@ GROUP BY _partition, _offset"""
 
 _IDS = """SELECT DISTINCT event_id
 FROM {table}
-WHERE _topic = {{topic:String}} AND event_id IN {{ids:Array(String)}}"""
+WHERE _topic = {{topic:String}} AND _epoch = {{epoch:String}} AND event_id IN {{ids:Array(String)}}"""
 
 _BURIED = """SELECT source_partition, source_offset, groupUniqArray(stage) AS stages
 FROM dead_letters
@@ -52,10 +52,11 @@ async def landed_offsets(
 
 
 async def landed_ids(
-    clickhouse: ClickHouse, *, table: str, topic: str, ids: Collection[str]
+    clickhouse: ClickHouse, *, table: str, topic: str, epoch: str, ids: Collection[str]
 ) -> frozenset[str]:
     """Return which of the event ids have a row in the table. `table` is one of ours, and has event ids."""
-    return await _existing(clickhouse, "landed_ids", _IDS.format(table=table), {"topic": topic}, ids)
+    place = {"topic": topic, "epoch": epoch}
+    return await _existing(clickhouse, "landed_ids", _IDS.format(table=table), place, ids)
 
 
 async def existing_evidence(clickhouse: ClickHouse, ids: Collection[str]) -> frozenset[str]:
