@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import pytest
+
+from schemas.errors import NotFoundError
+from schemas.events import IncidentTransition, InvestigationState, Report, Verdict
+from sinks.clickhouse.client import ClickHouse
+from sinks.clickhouse.landing import ClickHouseLanding
+from sinks.clickhouse.queries.conditions import Scope, WideScope
+from sinks.clickhouse.queries.dead_letters import list_dead_letters
+from sinks.clickhouse.queries.incidents import get_incident, incident_transitions, list_incidents
+from sinks.clickhouse.queries.investigations import (
+    evidence_of,
+    investigation_statuses,
+    list_investigations,
+)
+from sinks.clickhouse.queries.reports import get_report, incident_history, list_reports
+from sinks.clickhouse.query import Query
+from tests.integration.sinks.samples import (
+    at,
+    dead_letter,
+    evidence,
+    incident,
+    land,
+    report,
+    status,
+)
+
+pytestmark = pytest.mark.clickhouse
+
+
+def _scope(tenant: str, start: float = -10, end: float = 600) -> Scope:
+    return Scope(tenant, at(start), at(end))
+
+
+async def test_incidents_are_listed_as_their_last_transition_left_them(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    opened = incident(tenant)
+    grown = incident(tenant, revision=2, transition=IncidentTransition.GREW, occurred_at=at(900))
+    later = incident(tenant, "inc_2", opened_at=at(5), services=("db",))
+    over = incident(tenant, "inc_3", opened_at=at(6), transition=IncidentTransition.CLOSED)
+    outside = incident(tenant, "inc_4", opened_at=at(601))
+    await land(landing, grown, opened, later, over, outside)
+    await land(landing, opened, first=9)
+
+    every = await list_incidents(clickhouse, _scope(tenant))
+    still_open = await list_incidents(clickhouse, _scope(tenant), open_only=True)
+    of_db = await list_incidents(clickhouse, _scope(tenant), service="db")
+
+    assert every.rows == (over, later, grown)
+    assert still_open.rows == (later, grown)
+    assert of_db.rows == (later,)
+
+
+async def test_an_incident_is_found_with_how_it_came_there(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    opened = incident(tenant)
+    closed = incident(tenant, revision=2, transition=IncidentTransition.CLOSED)
+    await land(landing, opened, closed, opened)
+
+    assert await get_incident(clickhouse, tenant=tenant, incident_id="inc_1") == closed
+    assert (await incident_transitions(clickhouse, tenant=tenant, incident_id="inc_1")).rows == (
+        closed,
+        opened,
+    )
+    with pytest.raises(NotFoundError):
+        await get_incident(clickhouse, tenant="somebody-else", incident_id="inc_1")
+
+
+async def test_reports_are_listed_in_their_last_revision(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    first = report(tenant)
+    revised = report(tenant, revision=2, verdict=Verdict.BENIGN, finished_at=at(700))
+    other = report(tenant, "inv_2", incident_id="inc_2", finished_at=at(20))
+    await land(landing, first, other, revised, first)
+
+    answer = await list_reports(clickhouse, _scope(tenant))
+    benign = await list_reports(clickhouse, _scope(tenant), verdict="benign")
+    of_incident = await list_reports(clickhouse, _scope(tenant), incident_id="inc_2")
+
+    assert answer.rows == (revised, other)
+    assert benign.rows == (revised,)
+    assert of_incident.rows == (other,)
+
+
+async def test_a_report_is_found_by_investigation_and_revision(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    first, second = report(tenant), report(tenant, revision=2)
+    await land(landing, first, second)
+
+    assert await get_report(clickhouse, tenant=tenant, investigation_id="inv_1") == second
+    assert await get_report(clickhouse, tenant=tenant, investigation_id="inv_1", revision=1) == first
+    with pytest.raises(NotFoundError):
+        await get_report(clickhouse, tenant=tenant, investigation_id="inv_1", revision=3)
+    with pytest.raises(NotFoundError):
+        await get_report(clickhouse, tenant="somebody-else", investigation_id="inv_1")
+
+
+async def test_history_carries_the_signature_of_the_incident(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    past = report(tenant)
+    unknown_incident = report(tenant, "inv_2", incident_id="inc_lost", services=("db",), finished_at=at(20))
+    await land(landing, past, unknown_incident)
+    await land(landing, incident(tenant), incident(tenant, revision=2))
+
+    answer = await incident_history(clickhouse, _scope(tenant))
+    alike = await incident_history(
+        clickhouse, _scope(tenant), services=("cart", "x"), alarm_names=("HighErrorRate",)
+    )
+    unlike = await incident_history(clickhouse, _scope(tenant), alarm_names=("Other",))
+    before = await incident_history(clickhouse, _scope(tenant, end=15))
+
+    assert [one.report for one in answer.rows] == [unknown_incident, past]
+    assert answer.rows[0].alarm_names == ()
+    assert answer.rows[1].alarm_names == ("HighErrorRate", "HighLatency")
+    assert answer.rows[1].services == ("cart", "checkout")
+    assert [one.report for one in alike.rows] == [past]
+    assert unlike.rows == ()
+    assert [one.report for one in before.rows] == [past]
+
+
+async def test_evidence_comes_back_as_it_was_published(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    found = evidence(tenant)
+    bare = evidence(
+        tenant, step="logs", finding="x", score=None, onset=None, data_fresh_until=None, occurred_at=at(9)
+    )
+    await land(landing, bare, found, evidence(tenant, "inv_2"), found)
+
+    assert (await evidence_of(clickhouse, tenant=tenant, investigation_id="inv_1")).rows == (found, bare)
+    of_logs = await evidence_of(clickhouse, tenant=tenant, investigation_id="inv_1", step="logs")
+    assert of_logs.rows == (bare,)
+    assert (await evidence_of(clickhouse, tenant="else", investigation_id="inv_1")).rows == ()
+
+
+async def test_an_investigation_stands_where_its_last_attempt_left_it(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    queued = status(tenant, state=InvestigationState.QUEUED, step="", attempt=1, occurred_at=at(1))
+    second = status(tenant, attempt=2, step="plan", progress=0.2)
+    late_first = status(tenant, attempt=1, step="rank", progress=0.9, occurred_at=at(8))
+    await land(landing, queued, second, late_first, queued)
+
+    (running,) = (await list_investigations(clickhouse, _scope(tenant))).rows
+
+    assert (running.state, running.step, running.attempt) == (InvestigationState.RUNNING, "plan", 2)
+    assert (running.first_at, running.last_at) == (at(1), at(8))
+
+
+async def test_the_end_of_an_investigation_is_the_end(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    done = status(tenant, state=InvestigationState.COMPLETED, step="", progress=1.0, attempt=2)
+    ghost = status(tenant, attempt=3, occurred_at=at(9))
+    await land(landing, status(tenant), done, ghost)
+
+    (row,) = (await list_investigations(clickhouse, _scope(tenant))).rows
+    said = await investigation_statuses(clickhouse, tenant=tenant, investigation_id="inv_1")
+
+    assert (row.state, row.progress) == (InvestigationState.COMPLETED, 1.0)
+    assert said.rows == (status(tenant), done, ghost)
+
+
+async def test_dead_letters_are_listed_by_tenant_and_reason(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    first = dead_letter(tenant)
+    other = dead_letter(tenant, source_offset=2, reason="bad_magic", occurred_at=at(1))
+    foreign = dead_letter(f"{tenant}-other")
+    await land(landing, first, other, foreign, first)
+    mine = WideScope((tenant,), at(-1), at(10))
+
+    answer = await list_dead_letters(clickhouse, mine)
+    bad = await list_dead_letters(clickhouse, mine, reasons=("bad_magic",))
+    every = await list_dead_letters(clickhouse, WideScope(None, at(-1), at(10)))
+
+    assert [row.event_id for row in answer.rows] == [other.event_id, first.event_id]
+    assert answer.rows[1].source_offset == 2**40
+    assert [row.reason for row in bad.rows] == ["bad_magic"]
+    assert {foreign.event_id, first.event_id} <= {row.event_id for row in every.rows}
+
+
+async def test_views_show_the_newest_of_each(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    await land(landing, incident(tenant), incident(tenant, revision=2, title="grown"))
+    await land(landing, report(tenant, revision=2, headline="revised"), report(tenant))
+
+    incidents = "SELECT title FROM v_incidents WHERE tenant = {tenant:String}"
+    reports = "SELECT headline, document FROM v_latest_reports WHERE tenant = {tenant:String}"
+
+    assert (await clickhouse.query(Query("q", incidents, {"tenant": tenant}))).rows == ({"title": "grown"},)
+    (row,) = (await clickhouse.query(Query("q", reports, {"tenant": tenant}))).rows
+    assert row["headline"] == "revised" == Report.model_validate_json(row["document"]).headline
