@@ -121,7 +121,7 @@ class Trial(Generic[T]):
             input_uncached=estimate_tokens(self.prompt.texts),
             cache_read=0,
             cache_write=0,
-            output=self.prompt.max_output_tokens,
+            output=self.prompt.max_output_tokens + lane.provider.config.thinking_tokens,
         )
         estimate = self._cost(lane, worst, started_at).nano_usd or 0
         try:

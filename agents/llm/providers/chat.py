@@ -150,7 +150,7 @@ class OpenAiChat:
             SystemMessage(_sendable(prompt.system + ask.system_suffix)),
             HumanMessage(_sendable(prompt.user)),
         ]
-        arguments = self._arguments(ask, prompt.max_output_tokens)
+        arguments = self._arguments(ask, prompt.max_output_tokens + self.config.thinking_tokens)
         with tracing_context(enabled=False):
             if not self.config.streaming:
                 _take(reception, await self._model.ainvoke(messages, **arguments))
@@ -190,7 +190,7 @@ _HEADERS = frozenset(
         "user-agent",
         "content-type",
         "content-length",
-        "authorization",
+        "x-stainless-raw-response",  # how the openai package tells itself what to return; a constant
     }
 )
 

@@ -45,6 +45,8 @@ class ProviderConfig:
     """None: the server's own. Reasoning models refuse any other."""
     limit_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
     """`max_tokens` for servers that only know the old name: they ignore the new one, and then nothing bounds the answer."""
+    thinking_tokens: int = 0
+    """Added to every role's limit, and held in the budget: what a reasoning model may think before it answers."""
     streaming: bool = True
     """False for servers that cannot stream."""
     methods: tuple[StructuredMethod, ...] = tuple(StructuredMethod)

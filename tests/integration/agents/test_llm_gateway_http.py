@@ -77,6 +77,20 @@ async def test_a_server_that_only_knows_the_old_limit_gets_the_old_limit() -> No
     assert "max_completion_tokens" not in body
 
 
+async def test_a_reasoning_model_gets_room_to_think_and_the_budget_knows() -> None:
+    with start_openai_server([structured(REPORT)]) as server:
+        config = provider_config(server.base_url, thinking_tokens=10_000)
+        async with running_gateway([config], limits={"tenant:t": 100_000_000}) as bench:
+            outcome = await bench.ask(writer_call())
+        async with running_gateway(
+            [provider_config(server.base_url)], limits={"tenant:t": 100_000_000}
+        ) as bench:
+            await bench.ask(writer_call())
+        limits = [request.body["max_completion_tokens"] for request in server.requests]
+    assert isinstance(outcome, Refused)
+    assert limits == [2500]  # only the second was sent: 12,500 tokens of output would cost more than is left
+
+
 @pytest.mark.parametrize("streaming", [True, False])
 async def test_refused_json_schema_falls_back_to_a_tool_call_and_is_remembered(streaming: bool) -> None:
     script: list[Answer] = [
