@@ -1,0 +1,56 @@
+"""What the trigger remembers: per incident what was asked for, per alarm pattern the last investigation. Values."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from schemas.control import Policy
+from schemas.events import Incident, Record
+from schemas.events.base import Instant
+from schemas.ids import stable_id
+
+__all__ = ["Memory", "Request", "incident_key", "pattern_key", "recurs", "service_key"]
+
+
+class Request(Record):
+    """The investigation asked for on behalf of an incident."""
+
+    investigation_id: str
+    root: str
+    """The investigation whose answer holds for this pattern: this one, or the one it recurs."""
+    policy: str
+    at: Instant
+    """Event time of the incident's transition that triggered."""
+    cancelled: bool = False
+    seen_at: Instant
+    """Latest event or arrival time of the incident's news."""
+
+
+class Memory(Record):
+    """The last investigation of a pattern or of a service."""
+
+    investigation_id: str
+    incident_id: str
+    at: Instant
+    seen_at: Instant
+
+
+def incident_key(incident: Incident) -> bytes:
+    return stable_id("i", incident.tenant, incident.incident_id).encode()
+
+
+def pattern_key(incident: Incident) -> bytes:
+    """The incident's signature: its alarm names and services, sorted."""
+    names = sorted({one.name for one in incident.alarms})
+    return stable_id("p", incident.tenant, *names, "", *sorted(incident.services)).encode()
+
+
+def service_key(tenant: str, service: str) -> bytes:
+    return stable_id("s", tenant, service).encode()
+
+
+def recurs(incident: Incident, memory: Memory | None, policy: Policy) -> bool:
+    """Whether another incident of the same kind was investigated within the policy's cooldown before this one."""
+    if memory is None or memory.incident_id == incident.incident_id:
+        return False
+    return incident.occurred_at - memory.at < timedelta(seconds=policy.cooldown_s)

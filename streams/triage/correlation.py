@@ -1,0 +1,300 @@
+"""Which alarms belong together: the open incidents of this worker, indexed so that each alarm costs the same.
+
+An alarm joins the open incident of its own service, and every open incident that is near in time and either has
+alarms in a neighbouring service or was the last to have one on the same host. Where it joins several they are
+merged into the one opened first. The rule is symmetric in the alarms, so their order of arrival does not matter
+as long as their starts lie within the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from schemas.events import AlarmChanged, AlarmStatus, Decision, Incident, IncidentTransition
+from streams.triage.agenda import Agenda
+from streams.triage.alarm_state import alarm_key
+from streams.triage.component_index import ComponentIndex
+from streams.triage.incidents import (
+    Head,
+    Member,
+    Phase,
+    due_at,
+    event_of,
+    is_newer,
+    member_of,
+    opened,
+    worse_of,
+)
+from streams.triage.settings import CorrelationRules
+from streams.triage.topology import Neighbourhoods
+
+__all__ = ["Correlation", "Effects", "Transition"]
+
+_HEAD, _MEMBER = b"h|", b"m|"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """An incident event to publish, and the trace of its cause."""
+
+    event: Incident
+    traceparent: str
+
+
+@dataclass(slots=True)
+class Effects:
+    """What came of the changes applied: events in order; state to write per partition, heads before members.
+
+    A crash that loses the end of the writes makes us apply those alarms again, to heads that are at least as new.
+    """
+
+    transitions: list[Transition] = field(default_factory=list)
+    writes: dict[int, dict[bytes, bytes | None]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """Why something happens: its event time, our time, its trace."""
+
+    occurred_at: datetime
+    now: datetime
+    trace: str = ""
+
+
+@dataclass(slots=True)
+class _Case:
+    """An incident as it is worked on."""
+
+    head: Head
+    members: dict[bytes, Member] = field(default_factory=dict)
+    active: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.head.incident_id
+
+
+class Correlation:
+    """All incidents of the partitions owned here. In memory, no I/O: `take` hands over what is to be made durable."""
+
+    def __init__(self, rules: CorrelationRules) -> None:
+        self._rules = rules
+        self._window = timedelta(seconds=rules.window_s)
+        self._cases: dict[str, _Case] = {}
+        self._case_of: dict[bytes, str] = {}
+        self._index = ComponentIndex()
+        self._agenda = Agenda()
+        self._transitions: list[Transition] = []
+        self._growing: dict[str, _Cause] = {}
+        self._dirty_heads: dict[str, int] = {}
+        self._dirty_members: dict[bytes, int] = {}
+        self._open = 0
+
+    @property
+    def open_count(self) -> int:
+        """Incidents that are not over."""
+        return self._open
+
+    def load(self, entries: Iterator[tuple[int, bytes, bytes]]) -> None:
+        """Take over what was made durable, into an empty correlation."""
+        members: list[tuple[bytes, Member]] = []
+        for _, key, value in entries:
+            if key.startswith(_HEAD):
+                self._load_head(Head.model_validate_json(value))
+            else:
+                members.append((key.removeprefix(_MEMBER), Member.model_validate_json(value)))
+        for key, member in sorted(members, key=lambda one: one[1].alarm.started_at):
+            self._load_member(key, member)
+        for case in [one for one in self._cases.values() if not one.members and not one.head.phase.is_over]:
+            self._open -= 1  # its alarms were not written before a crash: they come again and open it again
+            self._forget(case)
+
+    def apply(
+        self, change: AlarmChanged, near: Neighbourhoods, partition: int, now: datetime, traceparent: str = ""
+    ) -> str:
+        """Take an alarm's change into account; returns the incident concerned, or empty where there is none."""
+        key = alarm_key(change.tenant, change.source, change.fingerprint)
+        case = self._cases.get(self._case_of.get(key, ""))
+        if case is not None and not is_newer(change, case.members[key]):
+            return case.name
+        cause = _Cause(change.occurred_at, now, traceparent)
+        if change.decision is Decision.CLEARED:
+            return self._clear(case, key, change, cause)
+        if change.decision not in (Decision.OPENED, Decision.UPDATED):
+            return ""
+        host = near.host_of(change.service, change.entity, change.host)
+        found = self._candidates(key, change, near, host)
+        joined = self._merged(found, cause) or self._new_case(opened(change, partition, now))
+        self._join(joined, key, member_of(change, joined.name, partition, host), cause)
+        return joined.name
+
+    def advance(self, now: datetime) -> None:
+        """Close what has been quiet, and forget what has been closed, long enough at wall-clock time `now`."""
+        for incident in self._agenda.pop_due(now):
+            case = self._cases[incident]
+            if due_at(case.head, self._rules) > now:
+                self._reschedule(case)
+            elif case.head.phase.is_over:
+                self._forget(case)
+            else:
+                self._turn(case, IncidentTransition.CLOSED, Phase.CLOSED, _Cause(now, now))
+
+    def take(self) -> Effects:
+        """Hand over, once, what has happened since the last call."""
+        for incident in list(self._growing):
+            self._publish_growth(incident)
+        effects = Effects(transitions=self._transitions)
+        for incident, partition in self._dirty_heads.items():
+            case = self._cases.get(incident)
+            value = case.head.model_dump_json().encode() if case else None
+            effects.writes.setdefault(partition, {})[_HEAD + incident.encode()] = value
+        for key, partition in self._dirty_members.items():
+            effects.writes.setdefault(partition, {})[_MEMBER + key] = self._member_bytes(key)
+        self._transitions, self._dirty_heads, self._dirty_members = [], {}, {}
+        return effects
+
+    def _candidates(self, key: bytes, change: AlarmChanged, near: Neighbourhoods, host: str) -> list[_Case]:
+        """The incidents, none of them over, that the alarm belongs to."""
+        own = {self._case_of.get(key), self._index.of_service(change.tenant, change.service)}
+        related = self._index.related(change.tenant, near.of(change.service), host)
+        names = dict.fromkeys([*(one for one in own if one), *related])
+        cases = [self._cases[one] for one in names if not self._cases[one].head.phase.is_over]
+        return [one for one in cases if one.name in own or one.head.covers(change.started_at, self._window)]
+
+    def _merged(self, found: list[_Case], cause: _Cause) -> _Case | None:
+        """The first opened of the cases, with the others merged into it; None where there is none."""
+        first = min(found, key=lambda one: (one.head.opened_at, one.name), default=None)
+        for other in found:
+            if first is not None and other is not first:
+                self._merge(other, first, cause)
+        return first
+
+    def _merge(self, loser: _Case, winner: _Case, cause: _Cause) -> None:
+        self._publish_growth(loser.name)
+        loser.head = loser.head.model_copy(update={"merged_into": winner.name})
+        self._turn(loser, IncidentTransition.MERGED, Phase.MERGED, cause)
+        for key, member in list(loser.members.items()):
+            self._put_member(winner, key, member.model_copy(update={"incident_id": winner.name}))
+
+    def _join(self, case: _Case, key: bytes, member: Member, cause: _Cause) -> None:
+        is_first = not case.members
+        self._put_member(case, key, member)
+        if is_first:
+            self._publish(case, IncidentTransition.OPENED, cause)
+        else:
+            self._grow(case, cause)
+
+    def _clear(self, case: _Case | None, key: bytes, change: AlarmChanged, cause: _Cause) -> str:
+        if case is None or case.head.phase.is_over:
+            return ""
+        known = case.members[key]
+        cleared = {"status": AlarmStatus.CLEARED, "started_at": change.started_at}
+        alarm = known.alarm.model_copy(update=cleared)
+        self._put_member(case, key, known.model_copy(update={"alarm": alarm, "as_of": change.occurred_at}))
+        if case.active == 0 and case.head.phase is Phase.OPEN:
+            self._turn(case, IncidentTransition.CLEARED, Phase.CLEARED, cause)
+        else:
+            self._revise(case, cause.now)
+        return case.name
+
+    def _new_case(self, head: Head) -> _Case:
+        case = self._cases[head.incident_id] = _Case(head)
+        self._open += 1
+        self._touch(case)
+        self._reschedule(case)
+        return case
+
+    def _put_member(self, case: _Case, key: bytes, member: Member) -> None:
+        """Make the alarm a member of this case, and of no other."""
+        self._drop_member(key)
+        self._dirty_members[key] = member.partition
+        self._count_in(case, key, member)
+        head, alarm = case.head, member.alarm
+        services = head.services if alarm.service in head.services else (*head.services, alarm.service)
+        case.head = head.model_copy(
+            update={
+                "services": services,
+                "severity": worse_of(head.severity, alarm.severity),
+                "first_start": min(head.first_start, alarm.started_at),
+                "last_start": max(head.last_start, alarm.started_at),
+            }
+        )
+        self._touch(case)
+
+    def _drop_member(self, key: bytes) -> None:
+        case = self._cases.get(self._case_of.pop(key, ""))
+        if case is not None:
+            case.active -= case.members.pop(key).alarm.status is AlarmStatus.FIRING
+
+    def _count_in(self, case: _Case, key: bytes, member: Member) -> None:
+        case.members[key] = member
+        self._case_of[key] = case.name
+        case.active += member.alarm.status is AlarmStatus.FIRING
+        if not case.head.phase.is_over:
+            self._index.add(case.head.tenant, member.alarm, case.name)
+
+    def _grow(self, case: _Case, cause: _Cause) -> None:
+        """Note the growth; it is published once for all alarms up to the next transition or the end of the batch."""
+        phase, self._growing[case.name] = case.head.phase, cause
+        case.head = case.head.model_copy(update={"phase": Phase.OPEN})
+        self._revise(case, cause.now)
+        if phase is not Phase.OPEN:
+            self._reschedule(case)
+
+    def _turn(self, case: _Case, transition: IncidentTransition, phase: Phase, cause: _Cause) -> None:
+        self._publish_growth(case.name)
+        if phase.is_over:
+            self._open -= 1
+            self._index.remove(case.head.tenant, (one.alarm for one in case.members.values()), case.name)
+        case.head = case.head.model_copy(update={"phase": phase})
+        self._revise(case, cause.now)
+        self._reschedule(case)
+        self._publish(case, transition, cause)
+
+    def _revise(self, case: _Case, now: datetime) -> None:
+        head = case.head
+        case.head = head.model_copy(update={"revision": head.revision + 1, "updated_at": now})
+        self._touch(case)
+
+    def _publish_growth(self, incident: str) -> None:
+        cause, case = self._growing.pop(incident, None), self._cases.get(incident)
+        if cause is not None and case is not None:
+            self._publish(case, IncidentTransition.GREW, cause)
+
+    def _publish(self, case: _Case, transition: IncidentTransition, cause: _Cause) -> None:
+        alarms = (member.alarm for member in case.members.values())
+        counts = (len(case.members), case.active)
+        event = event_of(case.head, alarms, transition, cause.occurred_at, counts=counts)
+        self._transitions.append(Transition(event, cause.trace))
+
+    def _touch(self, case: _Case) -> None:
+        self._dirty_heads[case.name] = case.head.partition
+
+    def _reschedule(self, case: _Case) -> None:
+        self._agenda.put(case.name, due_at(case.head, self._rules))
+
+    def _forget(self, case: _Case) -> None:
+        self._touch(case)
+        self._agenda.drop(case.name)
+        del self._cases[case.name]
+        for key, member in case.members.items():
+            del self._case_of[key]
+            self._dirty_members[key] = member.partition
+
+    def _load_head(self, head: Head) -> None:
+        case = self._cases[head.incident_id] = _Case(head)
+        self._open += not head.phase.is_over
+        self._reschedule(case)
+
+    def _load_member(self, key: bytes, member: Member) -> None:
+        case = self._cases.get(member.incident_id)
+        while case is not None and case.head.merged_into:  # the move was not written before a crash
+            case = self._cases.get(case.head.merged_into)
+        if case is not None:
+            self._count_in(case, key, member.model_copy(update={"incident_id": case.name}))
+
+    def _member_bytes(self, key: bytes) -> bytes | None:
+        case = self._cases.get(self._case_of.get(key, ""))
+        return case.members[key].model_dump_json().encode() if case else None
