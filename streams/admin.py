@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,13 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+    for_code,
+)
 
 from schemas.errors import ConfigurationError, UnavailableError
 from schemas.topics import CATALOGUE, Topic
@@ -18,11 +25,12 @@ from streams.ends import ends_of
 from streams.kafka import KafkaSettings, make_admin, make_consumer
 from streams.messages import Partition
 
-__all__ = ["Difference", "GroupOffset", "PartitionEnds", "TopicAdmin", "open_admin"]
+__all__ = ["Difference", "GroupOffset", "PartitionEnds", "TopicAdmin", "count_partitions", "open_admin"]
 
 _TOPIC_EXISTS = 36
 _UNKNOWN_TOPIC = 3
 _ANSWER_S = 30.0
+_RETRY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +133,7 @@ class TopicAdmin:
             return ()
         places = [TopicPartition(self._names.on_broker(one.topic), one.partition) for one in ends]
         with _translated():
-            offsets = await self._client.list_consumer_group_offsets(group, partitions=places)
+            offsets = await self._group_offsets(group, places)
         return tuple(
             _group_offset(group, one, offsets[place].offset) for one, place in zip(ends, places, strict=True)
         )
@@ -139,16 +147,24 @@ class TopicAdmin:
                     raise for_code(code)
 
     async def _partitions(self, topics: Collection[str]) -> Mapping[str, int]:
-        """Partition counts by the names on the broker, for those topics that exist.
+        return await count_partitions(self._client, [self._names.on_broker(topic) for topic in topics])
 
-        Asking about a topic that does not would create it on a broker that creates topics by itself.
-        """
-        existing = await self._client.list_topics()
-        names = [name for topic in topics if (name := self._names.on_broker(topic)) in existing]
-        if not names:
-            return {}
-        described = await self._client.describe_topics(names)
-        return {one["topic"]: len(one["partitions"]) for one in described if not one["error_code"]}
+    async def _group_offsets(
+        self, group: str, places: Sequence[TopicPartition]
+    ) -> Mapping[TopicPartition, Any]:
+        """A broker that is asked about a group for the first time makes its offsets topic first, which takes a while."""
+        async with asyncio.timeout(_ANSWER_S):
+            while True:
+                try:
+                    return dict(
+                        await self._client.list_consumer_group_offsets(group, partitions=list(places))
+                    )
+                except (
+                    GroupCoordinatorNotAvailableError,
+                    GroupLoadInProgressError,
+                    NotCoordinatorForGroupError,
+                ):
+                    await asyncio.sleep(_RETRY_S)
 
     async def _differences(self, wanted: Sequence[Topic]) -> tuple[Difference, ...]:
         names = {self._names.on_broker(topic.name): topic for topic in wanted}
@@ -173,6 +189,20 @@ class TopicAdmin:
             for answer in answers
             for _, _, _, name, entries in answer.resources
         }
+
+
+async def count_partitions(client: AIOKafkaAdminClient, names: Collection[str]) -> Mapping[str, int]:
+    """Return how many partitions the topics have, by their names on the broker, without those that do not exist.
+
+    Asking about a topic that does not exist would create it on a broker that creates topics by itself.
+
+    Raises:
+        KafkaError: the broker does not answer.
+    """
+    existing = await client.list_topics()
+    asked = [name for name in names if name in existing]
+    described = await client.describe_topics(asked) if asked else []
+    return {one["topic"]: len(one["partitions"]) for one in described if not one["error_code"]}
 
 
 @asynccontextmanager

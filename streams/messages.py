@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
-__all__ = ["Message", "Partition"]
+from schemas.events import Event
+
+__all__ = ["LandedMessage", "Message", "Partition"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -46,3 +48,13 @@ class Message:
     @property
     def place(self) -> Partition:
         return Partition(self.topic, self.partition)
+
+
+@dataclass(frozen=True, slots=True)
+class LandedMessage:
+    """A decoded message and where it is in the log. `topic` is the bare name."""
+
+    event: Event
+    topic: str
+    partition: int
+    offset: int

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from schemas.events import Event, InvestigationRequested, InvestigationState
 from schemas.outcomes import Outcome
-from streams.messages import Message
+from streams.messages import LandedMessage, Message
 
 __all__ = [
     "Clock",
@@ -57,13 +57,13 @@ class DeadLetterOffice(Protocol):
 class Landing(Protocol):
     """The tables that events end up in."""
 
-    async def insert(self, topic: str, rows: Sequence[Event], token: str) -> None:
-        """Insert all rows or none; a token seen before inserts nothing.
+    async def insert(self, topic: str, messages: Sequence[LandedMessage], token: str) -> None:
+        """Insert the rows of all messages or none; a token seen before inserts nothing.
 
         Args:
-            topic: the bare topic name; every row is of its event class.
-            rows: in offset order, at least one.
-            token: `topic:partition:first-last`; the same token always comes with the same rows.
+            topic: the bare topic name; every event is of its class.
+            messages: in offset order, at least one.
+            token: `topic:partition:first-last`; the same token always comes with the same messages.
 
         Raises:
             RetryableError: not stored as far as is known; the same call is repeated with the same token.

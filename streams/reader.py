@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from schemas.codec import decode
 from schemas.errors import InvalidEventError, NotFoundError, UnavailableError
 from schemas.events import Event
 from schemas.registry import SchemaRegistry
+from streams.admin import count_partitions
 from streams.ends import readable_end
-from streams.kafka import KafkaSettings, make_consumer
+from streams.kafka import KafkaSettings, make_admin, make_consumer
 from streams.messages import Message
 
 __all__ = ["ReadEvent", "TopicReader", "Undecodable", "open_reader"]
@@ -44,9 +46,14 @@ class TopicReader:
     """Reads one set of topics once; `open_reader` makes and closes it. Order is kept within a partition."""
 
     def __init__(
-        self, consumer: AIOKafkaConsumer, settings: KafkaSettings, registry: SchemaRegistry | None
+        self,
+        consumer: AIOKafkaConsumer,
+        client: AIOKafkaAdminClient,
+        settings: KafkaSettings,
+        registry: SchemaRegistry | None,
     ) -> None:
         self._consumer = consumer
+        self._client = client
         self._names = settings.names
         self._registry = registry
 
@@ -64,9 +71,9 @@ class TopicReader:
             NotFoundError: a topic does not exist.
             UnavailableError: the broker does not answer.
         """
-        places = await self._places(topics)
-        self._consumer.assign(list(places))
         try:
+            places = await self._places(topics)
+            self._consumer.assign(list(places))
             await self._seek(places, since)
             async for message in self._read(places, follow=follow):
                 if since is None or message.at >= _whole_ms(since):
@@ -100,17 +107,14 @@ class TopicReader:
                 yield ReadEvent(message, event)
 
     async def _places(self, topics: Collection[str]) -> tuple[TopicPartition, ...]:
-        known = await self._consumer.topics()
-        places: list[TopicPartition] = []
-        for topic in topics:
-            name = self._names.on_broker(topic)
-            if name not in known:
+        names = [self._names.on_broker(topic) for topic in topics]
+        counts = await count_partitions(self._client, names)
+        for name in names:
+            if name not in counts:
                 raise NotFoundError(
                     f"no topic {name}", cure="Create the topics with `tocsin topics --create`."
                 )
-            numbers = self._consumer.partitions_for_topic(name) or ()
-            places += [TopicPartition(name, number) for number in sorted(numbers)]
-        return tuple(places)
+        return tuple(TopicPartition(name, number) for name in names for number in range(counts[name]))
 
     async def _seek(self, places: Collection[TopicPartition], since: datetime | None) -> None:
         if since is None:
@@ -140,13 +144,14 @@ async def open_reader(
     settings: KafkaSettings, registry: SchemaRegistry | None = None
 ) -> AsyncIterator[TopicReader]:
     """Connect, and close at the end. Raises UnavailableError when no broker answers."""
-    consumer = make_consumer(settings, None)
+    consumer, client = make_consumer(settings, None), make_admin(settings)
     try:
-        await consumer.start()
-    except KafkaError as error:
-        await consumer.stop()
-        raise UnavailableError(repr(error), cure="Is the broker up? `tocsin doctor` tells.") from error
-    try:
-        yield TopicReader(consumer, settings, registry)
+        try:
+            await consumer.start()
+            await client.start()
+        except KafkaError as error:
+            raise UnavailableError(repr(error), cure="Is the broker up? `tocsin doctor` tells.") from error
+        yield TopicReader(consumer, client, settings, registry)
     finally:
         await consumer.stop()
+        await client.close()

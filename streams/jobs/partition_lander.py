@@ -12,14 +12,13 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from schemas.codec import decode
 from schemas.errors import InvalidEventError, RetryableError
-from schemas.events import Event
 from schemas.metrics import BATCH_ROWS, MESSAGES, STAGE_SECONDS, Recorder
 from schemas.registry import SchemaRegistry
 from streams.ends import LandedUpTo
 from streams.jobs.attempts import RetryPolicy
 from streams.jobs.batches import Batch, Cutter
 from streams.jobs.intents import Intents
-from streams.messages import Message, Partition
+from streams.messages import LandedMessage, Message, Partition
 from streams.ports import Clock, DeadLetterOffice, Landing, Watermarks
 
 __all__ = ["LandingTools", "PartitionLander"]
@@ -150,15 +149,17 @@ class PartitionLander:
         self._landed = batch.last + 1
         self._measure(len(rows), asyncio.get_running_loop().time() - began)
 
-    async def _decoded(self, messages: Sequence[Message]) -> list[Event]:
-        rows: list[Event] = []
+    async def _decoded(self, messages: Sequence[Message]) -> list[LandedMessage]:
+        rows: list[LandedMessage] = []
         for number, message in enumerate(messages):
             if number % _DECODE_SLICE == _DECODE_SLICE - 1:
                 await asyncio.sleep(0)
             try:
-                rows.append(decode(self._topic, message.value, self._tools.registry))
+                event = decode(self._topic, message.value, self._tools.registry)
             except InvalidEventError as error:
                 await self._bury(message, error)
+            else:
+                rows.append(LandedMessage(event, self._topic, message.partition, message.offset))
         return rows
 
     async def _bury(self, message: Message, error: InvalidEventError) -> None:

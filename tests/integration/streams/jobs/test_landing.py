@@ -16,6 +16,7 @@ from streams.jobs.attempts import RetryPolicy
 from streams.jobs.batches import CutRule
 from streams.kafka import KafkaSettings
 from streams.land import Lander, LandRules
+from streams.messages import LandedMessage
 from streams.producer import EventProducer, open_producer
 from tests.integration.streams.jobs.parts import Buried, SystemClock, change, until
 
@@ -44,7 +45,7 @@ class Tables:
     away: bool = False
     refuse: bool = False
 
-    async def insert(self, topic: str, rows: Sequence[Event], token: str) -> None:
+    async def insert(self, topic: str, messages: Sequence[LandedMessage], token: str) -> None:
         if self.away:
             raise UnavailableError("no ClickHouse")
         if self.refuse:
@@ -53,7 +54,7 @@ class Tables:
         number = len(self.calls)
         if number in self.die_before:
             raise KilledError
-        ids = [row.event_id for row in rows]
+        ids = [one.event.event_id for one in messages]
         assert token.startswith(f"{topic}:")
         assert self.rows.setdefault(token, ids) == ids, "a token always comes with the same rows"
         if number in self.die_after:
