@@ -59,7 +59,7 @@ schemas: install ## Write the .avsc files from the models
 	@$(BIN)/python -m schemas write
 
 docs: install ## Build the documentation site, strictly, into docs/_site
-	@$(BIN)/python -m docs.generate
+	@$(BIN)/python docs/generate.py
 	@$(BIN)/mkdocs build --strict --quiet
 
 lock: ## Resolve the dependencies again and lock them with hashes

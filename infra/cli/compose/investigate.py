@@ -1,0 +1,159 @@
+"""The role `investigate`: requests from Kafka, run through the graph under a lease."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from agents.investigation.checkpoints import open_checkpoints
+from agents.investigation.context import InvestigationPorts
+from agents.investigation.outcomes import Cancelled, Postponed, Refused, Reported
+from agents.investigation.run import Investigations
+from agents.investigation.settings import InvestigationSettings
+from agents.ports import Published
+from infra.cli.compose.memory import ClickHouseFreshness, ClickHouseHistory
+from infra.cli.compose.models import open_gateway
+from infra.cli.compose.process import RoleProcess
+from infra.cli.compose.tenancy import InvestigationAdmission, StoredRunbooks, monthly_limit
+from infra.cli.compose.windows import ClickHouseWindows
+from infra.runtime.redis import RedisAdmission, RedisBudget, RedisLease, RedisWatermarks
+from infra.runtime.settings import InvestigateSection
+from infra.runtime.sql import ControlStore, SqlMarkers
+from schemas.events import InvestigationRequested
+from schemas.outcomes import Deferred, Done, Ignored, Outcome
+from streams import investigate as jobs
+from streams.jobs.worker import Limits
+from streams.ports import Run
+from streams.producer import EventProducer
+
+__all__ = ["run"]
+
+
+async def run(process: RoleProcess, stop: asyncio.Event) -> None:
+    """Run until `stop`, then let running investigations reach a checkpoint."""
+    installation = process.installation
+    section, redis = installation.settings.investigate, await process.redis()
+    producer, database = await process.producer(), await process.database()
+    ports = await _ports(process, producer)
+    path = installation.settings.checkpoint_database
+    saver = await process.stack.enter_async_context(open_checkpoints(path))
+    worker = f"{socket.gethostname()}/{os.getpid()}"
+    handler = jobs.Investigations(
+        _GraphInvestigator(Investigations(ports.settings, saver), ports, worker),
+        RedisLease(redis, prefix=installation.settings.redis.prefix, ttl_s=section.lease_s),
+        SqlMarkers(database),
+        producer,
+        process.clock,
+        worker=worker,
+    )
+    consumer = jobs.investigate_worker(
+        installation.kafka,
+        handler,
+        process.office(producer),
+        process.clock,
+        limits=Limits(concurrency=section.max_concurrent),
+        recorder=process.recorder,
+    )
+    await consumer.run(stop)
+
+
+async def _ports(process: RoleProcess, producer: EventProducer) -> InvestigationPorts:
+    settings = process.installation.settings
+    redis, database, clickhouse = await process.redis(), await process.database(), await process.clickhouse()
+    control, prefix = ControlStore(database), settings.redis.prefix
+    budget = RedisBudget(
+        redis, prefix=prefix, limit_of=lambda scope: monthly_limit(control, scope), now=process.clock.now
+    )
+    return InvestigationPorts(
+        windows=ClickHouseWindows(clickhouse, control),
+        history=ClickHouseHistory(clickhouse),
+        runbooks=StoredRunbooks(control),
+        freshness=ClickHouseFreshness(clickhouse, RedisWatermarks(redis, prefix=prefix), process.clock),
+        publisher=_Publisher(producer),
+        admission=InvestigationAdmission(
+            control, RedisAdmission(redis, prefix=prefix), budget, process.clock
+        ),
+        lease=_Unheld(),
+        cancellation=_Unheld(),
+        clock=process.clock,
+        recorder=process.recorder,
+        gateway=await open_gateway(process, budget, database),
+        settings=_settings(settings.investigate),
+    )
+
+
+def _settings(section: InvestigateSection) -> InvestigationSettings:
+    return InvestigationSettings(
+        baseline_s=section.baseline_s,
+        lead_s=section.lead_s,
+        wait_limit_s=section.data_wait_s,
+        nano_usd_per_million_rows=section.query_nano_usd_per_million_rows,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _GraphInvestigator:
+    """Satisfies streams.ports.Investigator."""
+
+    investigations: Investigations
+    ports: InvestigationPorts
+    worker: str
+
+    async def investigate(self, request: InvestigationRequested, run: Run) -> Outcome:
+        ports = replace(self.ports, lease=_RunLease(run), cancellation=_Persist())
+        outcome = await self.investigations.investigate(
+            request, ports, attempt=run.attempt, worker=self.worker
+        )
+        match outcome:
+            case Reported():
+                return Done()
+            case Refused(reason=reason) | Cancelled(reason=reason):
+                return Ignored(reason)
+            case Postponed(reason=reason, until=until):
+                return Deferred(until, reason)
+            case _:
+                assert_never(outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class _RunLease:
+    """Satisfies agents.ports.Lease: a worker that must let go holds nothing any more."""
+
+    run: Run
+
+    async def still_held(self) -> bool:
+        return not self.run.stopping
+
+
+class _Persist:
+    """Satisfies agents.ports.Cancellation.
+
+    What clears while it is investigated is still explained: only a queued request is taken back, by streams.
+    """
+
+    async def reason(self, tenant: str, investigation_id: str) -> str:
+        del tenant, investigation_id
+        return ""
+
+
+class _Unheld:
+    """Stands where each run puts its own lease and cancellation."""
+
+    async def still_held(self) -> bool:
+        return False
+
+    async def reason(self, tenant: str, investigation_id: str) -> str:
+        raise NotImplementedError(f"{tenant}'s {investigation_id} runs without its own ports")
+
+
+@dataclass(frozen=True, slots=True)
+class _Publisher:
+    """Satisfies agents.ports.Publisher."""
+
+    producer: EventProducer
+
+    async def publish(self, *events: Published) -> None:
+        await self.producer.publish_all(events)

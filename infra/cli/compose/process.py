@@ -1,0 +1,62 @@
+"""What every role has: logging, metrics, traces, clock, and the connections it asks for; opened in order, closed in reverse."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from infra.cli.context import Installation
+from infra.cli.tables import address_of
+from infra.runtime.clock import SystemClock
+from infra.runtime.redis import open_redis
+from infra.runtime.redis.client import Redis
+from infra.runtime.sql import Database, open_database
+from infra.runtime.telemetry import PrometheusRecorder, configure_logging, configure_tracing
+from sinks.clickhouse.client import ClickHouse, open_clickhouse
+from streams.dead_letters import DeadLetters
+from streams.producer import EventProducer, open_producer
+
+__all__ = ["RoleProcess", "open_role"]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleProcess:
+    """One role's surroundings. The connections are opened by the methods, and closed with the role."""
+
+    name: str
+    installation: Installation
+    clock: SystemClock
+    recorder: PrometheusRecorder
+    stack: AsyncExitStack
+
+    async def producer(self) -> EventProducer:
+        return await self.stack.enter_async_context(
+            open_producer(self.installation.kafka, source=f"/tocsin/{self.name}")
+        )
+
+    def office(self, producer: EventProducer) -> DeadLetters:
+        return DeadLetters(producer, self.installation.kafka.names, self.clock, self.recorder)
+
+    async def redis(self) -> Redis:
+        return await self.stack.enter_async_context(open_redis(self.installation.redis_url))
+
+    async def database(self) -> Database:
+        path = self.installation.settings.control_database
+        return await self.stack.enter_async_context(open_database(path))
+
+    async def clickhouse(self) -> ClickHouse:
+        return await self.stack.enter_async_context(
+            open_clickhouse(address_of(self.installation), self.recorder)
+        )
+
+
+@asynccontextmanager
+async def open_role(name: str, installation: Installation) -> AsyncIterator[RoleProcess]:
+    """Set the process up and tear it down."""
+    telemetry = installation.settings.telemetry
+    configure_logging(telemetry.log_level, json=telemetry.log_json, role=name)
+    provider = configure_tracing(name, telemetry.otlp_endpoint)
+    async with AsyncExitStack() as stack:
+        stack.callback(provider.shutdown)
+        yield RoleProcess(name, installation, SystemClock(), PrometheusRecorder.create(), stack)

@@ -1,0 +1,115 @@
+"""The agents' view of telemetry, over ClickHouse and the control plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from agents.analysis.signals import AlarmRecord, CallStats, ChangeRecord, KpiSeries, LogRecord, Topology
+from agents.ports import Fetched
+from infra.runtime.sql import ControlStore
+from schemas.control import ServiceTopology
+from schemas.events import AlarmStatus
+from sinks.clickhouse.client import ClickHouse
+from sinks.clickhouse.queries import windows as telemetry
+from sinks.clickhouse.queries.alarms import AlarmRow, alarm_window
+from sinks.clickhouse.queries.conditions import Scope
+from sinks.clickhouse.query import QueryInfo
+
+__all__ = ["ClickHouseWindows", "topology_of"]
+
+_T = TypeVar("_T")
+_NO_CALLS = "-- call statistics are not collected: no topic carries them"
+
+
+class ClickHouseWindows:
+    """Satisfies agents.ports.Windows. Every method may raise UnavailableError."""
+
+    def __init__(self, clickhouse: ClickHouse, control: ControlStore) -> None:
+        self._clickhouse = clickhouse
+        self._control = control
+
+    async def kpis(
+        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
+    ) -> Fetched[KpiSeries]:
+        found = await telemetry.kpi_window(self._clickhouse, Scope(tenant, start, end), services=services)
+        return _fetched(tuple(_series(row) for row in found.rows), found.info)
+
+    async def alarms(
+        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
+    ) -> Fetched[AlarmRecord]:
+        found = await alarm_window(self._clickhouse, Scope(tenant, start, end), services=services)
+        return _fetched(tuple(_alarm(row) for row in found.rows), found.info)
+
+    async def logs(
+        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
+    ) -> Fetched[LogRecord]:
+        found = await telemetry.log_window(self._clickhouse, Scope(tenant, start, end), services=services)
+        lines = tuple(
+            LogRecord(row.at.timestamp(), row.service, row.message, row.severity.value) for row in found.rows
+        )
+        return _fetched(lines, found.info)
+
+    async def changes(
+        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
+    ) -> Fetched[ChangeRecord]:
+        found = await telemetry.change_window(self._clickhouse, Scope(tenant, start, end), services=services)
+        changes = tuple(
+            ChangeRecord(row.occurred_at.timestamp(), row.service, row.kind.value, row.title, row.event_id)
+            for row in found.rows
+        )
+        return _fetched(changes, found.info)
+
+    async def calls(
+        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
+    ) -> Fetched[CallStats]:
+        """Return nothing: traces have no topic yet."""
+        del tenant, services, start, end
+        return Fetched((), _NO_CALLS, 0, 0)
+
+    async def topology(
+        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
+    ) -> Fetched[Topology]:
+        """Return the configured topology, whole; none where nobody has configured one."""
+        del services, start, end
+        known = await self._control.topology(tenant)
+        items = (topology_of(known),) if known.calls else ()
+        return Fetched(items, "-- the control plane's topology document", 0, 0)
+
+
+def topology_of(known: ServiceTopology) -> Topology:
+    """Return the analysis' form of a topology document."""
+    calls = {service: frozenset(callees) for service, callees in known.calls.items()}
+    nodes = frozenset(calls).union(*calls.values()) if calls else frozenset()
+    return Topology(calls=calls, nodes=nodes)
+
+
+def _fetched(items: tuple[_T, ...], info: QueryInfo) -> Fetched[_T]:
+    return Fetched(items, info.sql, info.rows_read, round(info.duration_ms))
+
+
+def _series(row: telemetry.KpiSeries) -> KpiSeries:
+    return KpiSeries(
+        service=row.service,
+        metric=row.metric,
+        times=row.times_ms / 1000.0,
+        values=row.values,
+        unit=row.unit,
+        labels=row.labels,
+    )
+
+
+def _alarm(row: AlarmRow) -> AlarmRecord:
+    return AlarmRecord(
+        time=row.occurred_at.timestamp(),
+        service=row.service,
+        name=row.name,
+        severity=row.severity.value,
+        entity=row.entity,
+        host=row.host,
+        kind=row.labels.get("kind", ""),
+        indicator=row.indicator,
+        detail=row.summary,
+        cleared=row.status is AlarmStatus.CLEARED,
+    )

@@ -1,0 +1,112 @@
+"""`tocsin incidents`, `tocsin report`: what happened, and what was found."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.markdown import Markdown
+
+from infra.cli.console import emit, out, table, when
+from infra.cli.context import load_settings
+from infra.cli.options import AsJson, DataDir, Limit, TenantName
+from infra.cli.tables import Since, ask, since
+from schemas.events import Incident, Report
+from sinks.clickhouse.client import ClickHouse
+from sinks.clickhouse.queries.conditions import Scope
+from sinks.clickhouse.queries.incidents import list_incidents
+from sinks.clickhouse.queries.reports import get_report, list_reports
+
+__all__ = ["ReportFormat", "incidents", "report"]
+
+
+class ReportFormat(StrEnum):
+    PAGE = "page"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+def incidents(
+    service: Annotated[
+        str, typer.Option("--service", "-s", help="Only those with alarms on this service.")
+    ] = "",
+    open_only: Annotated[bool, typer.Option("--open", help="Only those that are not over.")] = False,
+    window: Since = "7d",
+    limit: Limit = 50,
+    tenant: TenantName = None,
+    data: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """List incidents, newest first, with the verdict of their investigation."""
+    settings = load_settings(data, tenant)
+    scope = Scope(settings.tenant, *since(window))
+
+    async def question(clickhouse: ClickHouse) -> tuple[tuple[Incident, ...], dict[str, Report]]:
+        found = await list_incidents(clickhouse, scope, service=service, open_only=open_only, limit=limit)
+        reports = await list_reports(clickhouse, scope, limit=limit * 10)
+        return found.rows, {one.incident_id: one for one in reversed(reports.rows)}
+
+    rows, reports = ask(settings, question)
+    if as_json:
+        for one in rows:
+            emit({**one.model_dump(mode="json"), "report": _brief(reports.get(one.incident_id))})
+        return
+    columns = ("opened", "state", "severity", "alarms", "title", "verdict", "investigation")
+    out.print(table("Incidents", columns, [_row(one, reports.get(one.incident_id)) for one in rows]))
+    if not rows:
+        out.print(
+            "none in this time: `tocsin send alarm` raises one, `tocsin demo` shows many", highlight=False
+        )
+
+
+def _row(incident: Incident, found: Report | None) -> tuple[object, ...]:
+    return (
+        when(incident.opened_at),
+        incident.transition.value,
+        incident.severity.value,
+        incident.alarm_count,
+        incident.title,
+        f"{found.verdict.value}: {found.headline}" if found else "",
+        found.investigation_id if found else "",
+    )
+
+
+def _brief(found: Report | None) -> dict[str, object] | None:
+    if found is None:
+        return None
+    return {
+        "investigation_id": found.investigation_id,
+        "verdict": found.verdict.value,
+        "headline": found.headline,
+        "services": [cause.service for cause in found.causes],
+    }
+
+
+def report(
+    investigation: Annotated[
+        str, typer.Argument(help="The investigation's id; the latest when left out.")
+    ] = "",
+    form: Annotated[ReportFormat, typer.Option("--format", help="How to print it.")] = ReportFormat.PAGE,
+    window: Since = "30d",
+    tenant: TenantName = None,
+    data: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the report of an investigation."""
+    settings = load_settings(data, tenant)
+
+    async def question(clickhouse: ClickHouse) -> Report:
+        wanted = investigation
+        if not wanted:
+            latest = await list_reports(clickhouse, Scope(settings.tenant, *since(window)), limit=1)
+            wanted = latest.rows[0].investigation_id if latest.rows else "latest"
+        return await get_report(clickhouse, tenant=settings.tenant, investigation_id=wanted)
+
+    found = ask(settings, question)
+    if as_json or form is ReportFormat.JSON:
+        emit(found)
+    elif form is ReportFormat.MARKDOWN:
+        typer.echo(found.markdown)
+    else:
+        out.print(Markdown(found.markdown))

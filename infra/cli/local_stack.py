@@ -1,0 +1,170 @@
+"""The whole product on this machine: servers and roles as supervised processes, topics and tables made in time."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.cli.topics import ensure_topics
+from infra.local.events import ProcessEvent
+from infra.local.ports import PortBook
+from infra.local.probes import HttpOk
+from infra.local.process import ProcessSpec
+from infra.local.stack import BrokerKind, Stack, StackPlan, build_stack
+from infra.local.state import Addresses
+from infra.local.stop_request import StopRequest
+from infra.local.up import Running, running_stack
+from infra.runtime.clock import SystemClock
+from infra.runtime.settings import Settings
+from sinks.clickhouse.client import ClickHouseAddress, open_clickhouse
+from sinks.clickhouse.migrate import Migrator, load_migrations
+from streams.kafka import KafkaSettings
+
+__all__ = ["ROLES", "GivenPorts", "LocalStack", "plan_of"]
+
+ROLES = ("stream", "detect", "investigate", "land")
+
+
+@dataclass(frozen=True, slots=True)
+class GivenPorts:
+    """Ports that were asked for; None is any free one."""
+
+    kafka: int | None = None
+    redis: int | None = None
+    clickhouse: int | None = None
+
+
+def plan_of(settings: Settings, broker: BrokerKind, ports: GivenPorts) -> StackPlan:
+    """Return which servers to start, and which are elsewhere."""
+    return StackPlan(
+        data_dir=settings.data_dir,
+        broker=broker,
+        broker_port=ports.kafka,
+        redis_port=ports.redis,
+        clickhouse_port=ports.clickhouse,
+        external_kafka=settings.kafka.bootstrap_servers or None,
+        external_redis=settings.redis.url or None,
+        external_clickhouse=settings.clickhouse.url or None,
+        sqlite_path=settings.control_database,
+    )
+
+
+class LocalStack:
+    """Servers and roles, from one set of settings. `open` runs them; several may run from different folders."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        broker: BrokerKind = "tansu",
+        ports: GivenPorts | None = None,
+        roles: Iterable[str] = ROLES,
+    ) -> None:
+        self._settings = settings
+        self._plan = plan_of(settings, broker, ports or GivenPorts())
+        self._book = PortBook(random.SystemRandom())
+        self._roles = tuple(roles)
+        self._addresses: Addresses | None = None
+
+    @asynccontextmanager
+    async def open(
+        self, on_event: Callable[[ProcessEvent], None], stop: StopRequest | None = None
+    ) -> AsyncIterator[Running]:
+        """Start everything, with all topics and tables in place before a role starts; stop everything at the end.
+
+        Raises:
+            ConfigurationError: another stack runs from this folder, a port is taken, a part is missing.
+            UnavailableError: something did not become ready.
+            StartInterruptedError: `stop` was asked meanwhile.
+        """
+        async with running_stack(
+            self._settings.data_dir,
+            self._build,
+            on_event=on_event,
+            rng=random.SystemRandom(),
+            before_start=self._before_start,
+            after_ready=self._after_ready,
+            stop=stop,
+        ) as running:
+            yield running
+
+    def _build(self) -> Stack:
+        stack = build_stack(self._plan, self._book, self._role_specs)
+        self._addresses = stack.addresses
+        return stack
+
+    async def _before_start(self, spec: ProcessSpec) -> None:
+        """Servers elsewhere need their topics and tables before the first role starts."""
+        if spec.name != self._roles[0]:
+            return
+        if self._plan.external_kafka:
+            await ensure_topics(self._kafka(), self._settings.kafka.replication_factor)
+        if self._plan.external_clickhouse:
+            await self._migrate()
+
+    async def _after_ready(self, spec: ProcessSpec) -> None:
+        """Our own servers get theirs as soon as they answer, also after a restart that lost everything."""
+        if spec.name == "broker":
+            await ensure_topics(self._kafka(), self._settings.kafka.replication_factor)
+        if spec.name == "clickhouse":
+            await self._migrate()
+
+    async def _migrate(self) -> None:
+        section = self._settings.clickhouse
+        address = ClickHouseAddress(
+            url=self._started.clickhouse_url,
+            user=section.user,
+            password=section.password.get_secret_value(),
+            database=section.database,
+        )
+        async with open_clickhouse(address) as clickhouse:
+            await Migrator(clickhouse, SystemClock().now, load_migrations()).up()
+
+    @property
+    def _started(self) -> Addresses:
+        assert self._addresses is not None
+        return self._addresses
+
+    def _kafka(self) -> KafkaSettings:
+        prefix = self._settings.kafka.topic_prefix
+        if self._embedded:
+            return KafkaSettings.embedded(self._started.kafka, topic_prefix=prefix)
+        return KafkaSettings(bootstrap_servers=self._started.kafka, topic_prefix=prefix)
+
+    @property
+    def _embedded(self) -> bool:
+        return self._plan.external_kafka is None and self._plan.broker == "tansu"
+
+    def _role_specs(self, addresses: Addresses) -> tuple[ProcessSpec, ...]:
+        return tuple(self._role_spec(role, addresses) for role in self._roles)
+
+    def _role_spec(self, role: str, addresses: Addresses) -> ProcessSpec:
+        port = self._book.free()
+        return ProcessSpec(
+            name=role,
+            argv=(sys.executable, "-m", "infra.cli.main", "role", role),
+            env={
+                "TOCSIN_DATA_DIR": str(self._settings.data_dir.resolve()),
+                "TOCSIN_KAFKA__BOOTSTRAP_SERVERS": addresses.kafka,
+                "TOCSIN_KAFKA__EMBEDDED": "true" if self._embedded else "false",
+                "TOCSIN_REDIS__URL": addresses.redis_url,
+                "TOCSIN_CLICKHOUSE__URL": addresses.clickhouse_url,
+                "TOCSIN_SQL_PATH": str(addresses.sqlite_path),
+                "TOCSIN_TELEMETRY__METRICS_PORT": str(port),
+            },
+            log_file=(self._settings.data_dir / "logs" / f"{role}.log").resolve(),
+            ready=HttpOk("127.0.0.1", port, "/metrics"),
+            ready_deadline_s=60.0,
+            stop_deadline_s=6.0,
+            ports=(port,),
+            cure=f"Read its log; `tocsin role {role}` runs it in the foreground.",
+        )
+
+
+def log_path(data_dir: Path, name: str) -> Path:
+    """Return where a process of the stack writes its log."""
+    return data_dir / "logs" / f"{name}.log"

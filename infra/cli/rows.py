@@ -1,0 +1,235 @@
+"""Rows that people type or export (flags, JSON lines, CSV) to events."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO, TypeVar
+
+from pydantic import ValidationError
+
+from schemas.errors import InvalidRequestError
+from schemas.events import AlarmRaw, AlarmStatus, ChangeRaw, Event, KpiBatch, KpiSamples, LogBatch, LogLine
+
+__all__ = ["BadRow", "Defaults", "Parsed", "alarms", "changes", "kpis", "logs", "read_rows"]
+
+Row = Mapping[str, object]
+_CHUNK = 1_000
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a row need not say."""
+
+    tenant: str
+    source: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """`number` counts from 1, without a CSV's header."""
+
+    number: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    events: tuple[Event, ...]
+    bad: tuple[BadRow, ...]
+
+
+def read_rows(path: Path, stream: TextIO) -> Iterator[Row]:
+    """Yield the rows of a CSV (by the file's ending) or of JSON lines; an empty cell is left out.
+
+    Raises InvalidRequestError where a line is no JSON object.
+    """
+    if path.suffix.lower() == ".csv":
+        for row in csv.DictReader(stream):
+            yield {key: value for key, value in row.items() if key and value not in (None, "")}
+        return
+    for number, line in enumerate(stream, start=1):
+        if line.strip():
+            yield _json_object(line, number)
+
+
+def _json_object(line: str, number: int) -> Row:
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        raise InvalidRequestError(f"line {number} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise InvalidRequestError(f"line {number} is not a JSON object")
+    return value
+
+
+def alarms(rows: Iterable[Row], defaults: Defaults) -> Parsed:
+    """A row each: name, service, and any other field of an alarm; `labels` as an object or `a=b,c=d`."""
+    return _each(rows, lambda row: _alarm(row, defaults))
+
+
+def changes(rows: Iterable[Row], defaults: Defaults) -> Parsed:
+    """A row each: service, title, kind, time, version, author, url, labels."""
+    return _each(rows, lambda row: _change(row, defaults))
+
+
+def kpis(rows: Iterable[Row], defaults: Defaults) -> Parsed:
+    """A row a sample: time, service, metric, value, and unit, labels. Samples are batched by service."""
+    good, bad = _checked(rows, lambda row: _sample(row, defaults))
+    by_service: dict[str, list[_Sample]] = defaultdict(list)
+    for sample in good:
+        by_service[sample.service].append(sample)
+    events = [_kpi_batch(service, samples, defaults) for service, samples in by_service.items()]
+    return Parsed(tuple(events), bad)
+
+
+def logs(rows: Iterable[Row], defaults: Defaults) -> Parsed:
+    """A row a record: time, service, message, and severity, entity, trace_id. Records are batched by service."""
+    good, bad = _checked(rows, lambda row: _line(row, defaults))
+    by_service: dict[str, list[LogLine]] = defaultdict(list)
+    for service, line in good:
+        by_service[service].append(line)
+    events = [
+        _log_batch(service, lines[start : start + _CHUNK], defaults)
+        for service, lines in by_service.items()
+        for start in range(0, len(lines), _CHUNK)
+    ]
+    return Parsed(tuple(events), bad)
+
+
+def _checked(rows: Iterable[Row], parse: Callable[[Row], _T]) -> tuple[list[_T], tuple[BadRow, ...]]:
+    good: list[_T] = []
+    bad: list[BadRow] = []
+    for number, row in enumerate(rows, start=1):
+        try:
+            good.append(parse(row))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            bad.append(BadRow(number, f"{'.'.join(map(str, first['loc']))}: {first['msg']}"))
+        except (ValueError, TypeError, KeyError) as error:
+            bad.append(
+                BadRow(number, f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error))
+            )
+    return good, tuple(bad)
+
+
+def _each(rows: Iterable[Row], parse: Callable[[Row], Event]) -> Parsed:
+    good, bad = _checked(rows, parse)
+    return Parsed(tuple(good), bad)
+
+
+def _alarm(row: Row, defaults: Defaults) -> AlarmRaw:
+    values = _common(row, defaults)
+    at = values.pop("time")
+    values.setdefault("started_at", at)
+    values.setdefault("fingerprint", "/".join(str(row.get(key, "")) for key in ("name", "service", "entity")))
+    if values.get("status") == AlarmStatus.CLEARED or values.get("severity") == "cleared":
+        values |= {"status": AlarmStatus.CLEARED, "severity": "cleared"}
+    return AlarmRaw.model_validate({"occurred_at": at, **values})
+
+
+def _change(row: Row, defaults: Defaults) -> ChangeRaw:
+    values = _common(row, defaults)
+    at = values.pop("time")
+    return ChangeRaw.model_validate({"occurred_at": at, **values})
+
+
+def _common(row: Row, defaults: Defaults) -> dict[str, object]:
+    values: dict[str, object] = {"tenant": defaults.tenant, "source": defaults.source, **row}
+    values["time"] = _instant(row.get("time"), defaults.now)
+    if isinstance(values.get("labels"), str):
+        values["labels"] = _labels(str(values["labels"]))
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    service: str
+    metric: str
+    unit: str
+    labels: tuple[tuple[str, str], ...]
+    time_ms: int
+    value: float
+
+
+def _sample(row: Row, defaults: Defaults) -> _Sample:
+    labels = row.get("labels", {})
+    pairs = _labels(labels) if isinstance(labels, str) else dict(labels)  # type: ignore[call-overload]  # checked by dict
+    return _Sample(
+        service=str(row["service"]),
+        metric=str(row["metric"]),
+        unit=str(row.get("unit", "")),
+        labels=tuple(sorted((str(key), str(value)) for key, value in pairs.items())),
+        time_ms=round(_instant(row.get("time"), defaults.now).timestamp() * 1000),
+        value=float(str(row["value"])),
+    )
+
+
+def _kpi_batch(service: str, samples: Sequence[_Sample], defaults: Defaults) -> KpiBatch:
+    columns: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[_Sample]] = defaultdict(list)
+    for sample in sorted(samples, key=lambda one: one.time_ms):
+        columns[sample.metric, sample.unit, sample.labels].append(sample)
+    return KpiBatch(
+        tenant=defaults.tenant,
+        source=defaults.source,
+        service=service,
+        occurred_at=datetime.fromtimestamp(max(one.time_ms for one in samples) / 1000, UTC),
+        series=tuple(
+            KpiSamples(
+                metric=metric,
+                unit=unit,
+                labels=dict(labels),
+                times_ms=tuple(one.time_ms for one in column),
+                values=tuple(one.value for one in column),
+            )
+            for (metric, unit, labels), column in columns.items()
+        ),
+    )
+
+
+def _line(row: Row, defaults: Defaults) -> tuple[str, LogLine]:
+    values = {key: row[key] for key in ("severity", "entity", "trace_id") if key in row}
+    line = LogLine.model_validate(
+        {"at": _instant(row.get("time"), defaults.now), "message": row["message"], **values}
+    )
+    return str(row["service"]), line
+
+
+def _log_batch(service: str, lines: Sequence[LogLine], defaults: Defaults) -> LogBatch:
+    return LogBatch(
+        tenant=defaults.tenant,
+        source=defaults.source,
+        service=service,
+        occurred_at=max(line.at for line in lines),
+        records=tuple(lines),
+    )
+
+
+def _labels(text: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    if any(not separator for _, separator, _ in pairs):
+        raise ValueError(f"labels are written a=b,c=d, not {text!r}")
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _instant(value: object, now: datetime) -> datetime:
+    """Unix seconds or ISO 8601; without a zone it is UTC; nothing is now."""
+    if value is None:
+        return now
+    text = str(value)
+    try:
+        return datetime.fromtimestamp(float(text), UTC)
+    except ValueError:
+        pass
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"time {text!r} is neither unix seconds nor ISO 8601") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
