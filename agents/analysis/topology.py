@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from agents.analysis.clues import Clue, clues_of, strength_of
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
-from agents.analysis.metrics import RESOURCES
+from agents.analysis.metrics import RESOURCES, WAITING
 from agents.analysis.signals import Topology
 
 __all__ = ["Explanation", "analyse_topology", "distances", "explanations"]
@@ -25,6 +25,7 @@ _OTHER_KIND = 0.6
 # A shared host is a weaker tie than a call: the neighbour may be greedy without hurting anyone.
 _NEIGHBOUR = 0.8
 _FLOOD = 1.5
+_MULTIPLE = 2.0
 _LITTLE = 0.3
 _NO_ERRORS = frozenset({CauseKind.LATENCY, CauseKind.TRAFFIC, CauseKind.UNKNOWN})
 
@@ -179,14 +180,31 @@ def _kind_fit(symptoms: Sequence[Clue], callee: Sequence[Clue]) -> float:
 
 
 def _latency_fit(caller: Sequence[Clue], callee: Sequence[Clue]) -> float:
-    """How much of the caller's slow-down the callee's can account for; 1 where either has no latency to compare."""
+    """How much of the caller's slow-down the callee's can account for; 1 where either has no latency to compare.
+
+    A queue multiplies: once calls hold a caller's connections for several times as long, its requests wait for
+    those before them, and the times no longer compare.
+    """
     theirs, ours = _slowed(callee), _slowed(caller)
-    if not ours or not theirs:
+    if not ours or not theirs or (_queues(caller) and _multiplied(callee)):
         return 1.0
     shared = ours.keys() & theirs.keys()
     ratios = [theirs[metric] / ours[metric] for metric in shared]
     ratio = max(ratios) if ratios else max(theirs.values()) / max(ours.values())
     return min(1.0, ratio / _FULL_SHARE)
+
+
+def _queues(caller: Sequence[Clue]) -> bool:
+    return any(c.kind in WAITING and c.bad and c.strength >= 1.0 for c in caller)
+
+
+def _multiplied(callee: Sequence[Clue]) -> bool:
+    return any(
+        c.kind is CauseKind.LATENCY
+        and isinstance(ratio := c.finding.data.get("ratio"), (int, float))
+        and ratio >= _MULTIPLE
+        for c in callee
+    )
 
 
 def _slowed(clues: Sequence[Clue]) -> dict[str, float]:
