@@ -18,6 +18,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from schemas.errors import ConfigurationError
 from schemas.metrics import QUERY_SECONDS, NullRecorder, Recorder
 from sinks.clickhouse.failures import translated
+from sinks.clickhouse.native import NativeBlock
 from sinks.clickhouse.query import Query, QueryInfo
 
 __all__ = ["ClickHouse", "ClickHouseAddress", "Columns", "Rows", "open_clickhouse"]
@@ -85,18 +86,21 @@ class ClickHouse:
         read = int(result.summary.get("read_rows", 0))
         return Rows(rows, QueryInfo(sql, read, seconds * 1000))
 
-    async def insert(self, table: str, columns: Columns, token: str) -> None:
+    async def insert(self, table: str, columns: Columns | NativeBlock, token: str) -> None:
         """Insert all rows or none; a token that the table has seen inserts nothing. Returns when they are durable."""
         settings = {**_ONE_BLOCK, "insert_deduplication_token": token, "async_insert": 0}
         with translated(f"insert into {table}"):
-            await self._client.insert(
-                table,
-                columns.data,
-                column_names=columns.names,
-                column_types=_types(columns.types),
-                column_oriented=True,
-                settings=settings,
-            )
+            if isinstance(columns, NativeBlock):
+                await self._client.raw_insert(table, columns.names, columns.data, settings, "Native")
+            else:
+                await self._client.insert(
+                    table,
+                    columns.data,
+                    column_names=columns.names,
+                    column_types=_types(columns.types),
+                    column_oriented=True,
+                    settings=settings,
+                )
 
     async def execute(self, sql: str) -> None:
         """Run a statement that returns nothing."""

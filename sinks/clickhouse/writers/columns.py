@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from schemas.events import Event
 from sinks.clickhouse.client import Columns
+from sinks.clickhouse.native import NativeBlock
 from sinks.ports import LandedMessage
 
 __all__ = [
@@ -78,7 +79,7 @@ class TableWriter(Protocol):
     @property
     def event(self) -> type[Event]: ...
 
-    def columns(self, messages: Sequence[LandedMessage], stamp: Stamp) -> Columns:
+    def columns(self, messages: Sequence[LandedMessage], stamp: Stamp) -> Columns | NativeBlock:
         """Return the rows of these messages, in order; every event is of class `event`."""
         ...
 

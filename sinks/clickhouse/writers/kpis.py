@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Final, TypeVar
 
-from schemas.events import Event, KpiBatch, KpiSamples
-from sinks.clickhouse.client import Columns
-from sinks.clickhouse.writers.columns import KEYWORD, Stamp, trailer
+import numpy as np
+
+from schemas.events import Event, KpiBatch
+from sinks.clickhouse.native import (
+    Counts,
+    EncodedColumn,
+    NativeBlock,
+    array_of,
+    block_of,
+    keywords,
+    numbers,
+    repeated,
+)
+from sinks.clickhouse.writers.columns import Stamp
 from sinks.ports import LandedMessage
 
 __all__ = ["KPIS", "KpiWriter"]
 
-_T = TypeVar("_T")
-_NAMES: Final = ("tenant", "source", "service", "metric", "labels_json", "unit", "time", "value")
-_TYPES: Final = (*[KEYWORD] * 6, "DateTime64(3, 'UTC')", "Float64")
-
 
 class KpiWriter:
-    """Expands batches to samples, column by column: no object is made per sample."""
+    """Expands batches to samples by runs of equal values: no object is made per sample."""
 
     table = "kpis"
     event: type[Event] = KpiBatch
 
-    def columns(self, messages: Sequence[LandedMessage], stamp: Stamp) -> Columns:
+    def columns(self, messages: Sequence[LandedMessage], stamp: Stamp) -> NativeBlock:
         batches = [_batch(message.event) for message in messages]
-        rest = trailer(messages, [self.rows_of(batch) for batch in batches], stamp)
-        data: list[Sequence[object]] = [*_names(batches), *_samples(batches), *rest.data]
-        return Columns(_NAMES + rest.names, _TYPES + rest.types, data)
+        per_message = np.array([self.rows_of(batch) for batch in batches], dtype=np.int64)
+        columns = [*_names(batches), *_samples(batches), *_trailer(messages, per_message, stamp)]
+        return block_of(columns, int(per_message.sum()))
 
     def rows_of(self, event: Event) -> int:
         return sum(len(series.times_ms) for series in _batch(event).series)
@@ -43,27 +49,41 @@ def _batch(event: Event) -> KpiBatch:
     return event
 
 
-def _names(batches: Sequence[KpiBatch]) -> tuple[list[str], ...]:
-    columns: tuple[list[str], ...] = ([], [], [], [], [], [])
-    for batch in batches:
-        for series in batch.series:
-            values = (batch.tenant, batch.source, batch.service, *_identity(series))
-            for column, value in zip(columns, values, strict=True):
-                column.extend([value] * len(series.times_ms))
-    return columns
+def _names(batches: Sequence[KpiBatch]) -> list[EncodedColumn]:
+    series = [(batch, one) for batch in batches for one in batch.series]
+    counts = np.array([len(one.times_ms) for _, one in series], dtype=np.int64)
+    return [
+        keywords("tenant", [batch.tenant for batch, _ in series], counts),
+        keywords("source", [batch.source for batch, _ in series], counts),
+        keywords("service", [batch.service for batch, _ in series], counts),
+        keywords("metric", [one.metric for _, one in series], counts),
+        keywords("labels_json", [_canonical(one.labels) for _, one in series], counts),
+        keywords("unit", [one.unit for _, one in series], counts),
+    ]
 
 
-def _identity(series: KpiSamples) -> tuple[str, str, str]:
-    return series.metric, _canonical(series.labels), series.unit
+def _samples(batches: Sequence[KpiBatch]) -> list[EncodedColumn]:
+    series = [one for batch in batches for one in batch.series]
+    rows = sum(len(one.times_ms) for one in series)
+    times = array_of(chain.from_iterable(one.times_ms for one in series), np.int64, rows)
+    values = array_of(chain.from_iterable(one.values for one in series), np.float64, rows)
+    return [numbers("time", "DateTime64(3, 'UTC')", times), numbers("value", "Float64", values)]
 
 
-def _samples(batches: Sequence[KpiBatch]) -> tuple[list[int], list[float]]:
-    every = [series for batch in batches for series in batch.series]
-    return _flat(one.times_ms for one in every), _flat(one.values for one in every)
-
-
-def _flat(parts: Iterable[Sequence[_T]]) -> list[_T]:
-    return list(chain.from_iterable(parts))
+def _trailer(messages: Sequence[LandedMessage], counts: Counts, stamp: Stamp) -> list[EncodedColumn]:
+    rows = int(counts.sum())
+    within = np.arange(rows) - np.repeat(np.cumsum(counts) - counts, counts)
+    expiries = [stamp.expires_at[message.event.tenant] for message in messages]
+    landed_at = np.full(rows, stamp.landed_at_ms, dtype=np.int64)
+    return [
+        keywords("_topic", [message.topic for message in messages], counts),
+        keywords("_epoch", [stamp.epoch] * len(messages), counts),
+        repeated("_partition", "Int32", np.int32, [message.partition for message in messages], counts),
+        repeated("_offset", "Int64", np.int64, [message.offset for message in messages], counts),
+        numbers("_index", "UInt32", within.astype(np.uint32)),
+        numbers("landed_at", "DateTime64(3, 'UTC')", landed_at),
+        repeated("expires_at", "DateTime('UTC')", np.uint32, expiries, counts),
+    ]
 
 
 def _canonical(labels: Mapping[str, str]) -> str:
