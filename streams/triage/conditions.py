@@ -83,7 +83,8 @@ def _tokens(source: str) -> list[_Token]:
     while at < end:
         found = _TOKEN.match(source, at)
         if found is None or found.lastgroup is None:
-            raise InvalidRequestError(f"character {at + 1}: cannot read {source[at:end].strip()[:20]!r}")
+            rest = source[at:end].lstrip()
+            raise InvalidRequestError(f"character {end - len(rest) + 1}: cannot read {rest[:20]!r}")
         tokens.append(_Token(found.lastgroup, found.group(found.lastgroup), found.start(found.lastgroup)))
         at = found.end()
     return [*tokens, _Token("end", "", end)]

@@ -19,6 +19,8 @@ class Request(Record):
     root: str
     """The investigation whose answer holds for this pattern: this one, or the one it recurs."""
     policy: str
+    revision: int
+    """The incident's revision that was last decided about; an older one is delivered again."""
     at: Instant
     """Event time of the incident's transition that triggered."""
     cancelled: bool = False

@@ -103,6 +103,8 @@ class Trigger:
 
     async def _react(self, news: _News, work: _Work) -> None:
         request = self._load(Request, incident_key(news.incident), work)
+        if request is not None and news.incident.revision <= request.revision:
+            return
         if news.incident.transition not in _ALIVE:
             self._cancel(news, request, work)
         elif request is None or request.cancelled:
@@ -114,7 +116,8 @@ class Trigger:
         if request is None or request.cancelled:
             return
         self._send(cancellation(news.incident, request, self._clock.now()), news, work)
-        cancelled = request.model_copy(update={"cancelled": True, "seen_at": news.seen_at})
+        noted = {"cancelled": True, "revision": news.incident.revision, "seen_at": news.seen_at}
+        cancelled = request.model_copy(update=noted)
         self._save(news, incident_key(news.incident), cancelled, work)
         self._note("cancel", "")
 
@@ -139,6 +142,7 @@ class Trigger:
             investigation_id=asked.investigation_id,
             root=root or asked.investigation_id,
             policy=asked.policy,
+            revision=incident.revision,
             at=incident.occurred_at,
             seen_at=news.seen_at,
         )
