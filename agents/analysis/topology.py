@@ -130,12 +130,16 @@ def _hosts(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> dict[str,
 def _greed(sufferer: Sequence[Clue], neighbour: Sequence[Clue]) -> float:
     """How much of a service's symptoms a neighbour's taking of the host's resources explains, 0 to 1.
 
-    Only a neighbour that took notably more of a resource, and more than the sufferer itself, explains any.
+    Only a neighbour that took notably more of a resource, and more than the sufferer itself, explains any. Where the
+    sufferer is measured to wait for what others hold, it explains all.
     """
     symptom = strength_of([c for c in sufferer if not c.own and c.bad])
     taken, mine = _taken(neighbour), _taken(sufferer)
     greedy = [amount for kind, amount in taken.items() if amount >= 1.0 and amount > mine.get(kind, 0.0)]
-    return min(1.0, max(greedy, default=0.0) / symptom) if symptom > 0 else 0.0
+    if not greedy or symptom <= 0:
+        return 0.0
+    starves = any(c.finding.data.get("starved") and c.bad and c.strength >= 1.0 for c in sufferer)
+    return 1.0 if starves else min(1.0, max(greedy) / symptom)
 
 
 def _taken(clues: Sequence[Clue]) -> dict[CauseKind, float]:
