@@ -12,8 +12,8 @@ from schemas.events.report import Report, Verdict
 
 __all__ = ["past_findings"]
 
-# Two incidents of one system always share its words; below a fifth they share nothing else.
-_ALIKE = 0.2
+# Half of the likeness is the services in common, half the words. Two incidents of one system always share some.
+_ALIKE = 0.3
 _MOST = 3
 
 
@@ -21,8 +21,15 @@ def past_findings(incident: Incident, reports: Sequence[Report]) -> tuple[Findin
     """One finding a past report that found a cause and is like the incident, the most alike first, at most three."""
     told = [report for report in reports if report.verdict is Verdict.CAUSE_FOUND and report.causes]
     alike = similarities(incident_text(incident), [report_text(report) for report in told])
-    ranked = sorted(zip(alike, told, strict=True), key=lambda pair: (-pair[0], pair[1].investigation_id))
-    return tuple(_finding(report, likeness) for likeness, report in ranked[:_MOST] if likeness >= _ALIKE)
+    likeness = [(words + _overlap(incident, report)) / 2 for words, report in zip(alike, told, strict=True)]
+    ranked = sorted(zip(likeness, told, strict=True), key=lambda pair: (-pair[0], pair[1].investigation_id))
+    return tuple(_finding(report, score) for score, report in ranked[:_MOST] if score >= _ALIKE)
+
+
+def _overlap(incident: Incident, report: Report) -> float:
+    """Services in common, of all that either touched (Jaccard)."""
+    ours, theirs = set(incident.services), set(report.services)
+    return len(ours & theirs) / len(ours | theirs) if ours | theirs else 0.0
 
 
 def _finding(report: Report, likeness: float) -> Finding:

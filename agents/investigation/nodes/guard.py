@@ -56,9 +56,10 @@ def _audit(allowed: bool, reason: str, context: RunContext) -> Audit:
     request = context.request
     return Audit(
         tenant=request.tenant,
-        occurred_at=context.started_at,
+        # Not the time of the run: a run that begins again is the same decision.
+        occurred_at=request.requested_at,
         principal=request.policy,
-        action="investigate",
+        action="investigation.admit" if allowed else "investigation.refuse",
         resource=request.investigation_id,
         allowed=allowed,
         reason=reason,

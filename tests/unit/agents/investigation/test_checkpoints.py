@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.conformance import checkpointer_test, validate
+
+from agents.investigation.checkpoints import checkpoint_serializer, open_checkpoints, prune_checkpoints
+from agents.investigation.memory import memory_ports, request_for
+from agents.investigation.nodes.gathering import GatherOrder
+from agents.investigation.run import Investigations
+from agents.investigation.state import GraphState
+from tests.fakes.incident_data import bad_deploy
+from tests.fakes.incident_ports import quick
+
+
+async def test_the_saver_passes_the_public_conformance_suite(tmp_path: Path) -> None:
+    number = iter(range(100))
+
+    @checkpointer_test(name="sqlite")
+    async def sqlite() -> Any:
+        async with open_checkpoints(tmp_path / f"{next(number)}.sqlite") as saver:
+            yield saver
+
+    report = await validate(sqlite)
+
+    ran = {name: result for name, result in report.results.items() if result.detected}
+    assert {"put", "put_writes", "get_tuple", "list", "delete_thread"} <= set(ran)
+    assert {name: result.failures for name, result in ran.items() if not result.passed} == {}
+
+
+async def test_a_whole_state_comes_back_as_it_was(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = bad_deploy()
+    async with open_checkpoints(tmp_path / "c.sqlite") as saver:
+        ended = await Investigations(quick(data), saver).investigate(
+            request_for(data), memory_ports(data, quick(data))
+        )
+    with caplog.at_level(logging.WARNING):
+        async with open_checkpoints(tmp_path / "c.sqlite") as saver:
+            again = await Investigations(quick(data), saver).investigate(
+                request_for(data), memory_ports(data, quick(data))
+            )
+
+    assert again == ended
+    assert caplog.records == []
+
+
+def test_a_type_that_is_not_of_the_state_is_not_brought_back() -> None:
+    serializer = checkpoint_serializer()
+    kind, raw = serializer.dumps_typed({"at": Path("/tmp"), "odd": SimpleNamespaceLike()})
+
+    back = serializer.loads_typed((kind, raw))
+
+    assert not isinstance(back["odd"], SimpleNamespaceLike)
+
+
+class SimpleNamespaceLike:
+    """Something with a model_dump, as a stranger's model has."""
+
+    def model_dump(self) -> dict[str, int]:
+        return {"a": 1}
+
+
+def test_nothing_is_ever_pickled() -> None:
+    with pytest.raises(TypeError):
+        checkpoint_serializer().dumps_typed(SimpleNamespace(a=1))
+
+
+def test_state_and_orders_come_back_as_their_types() -> None:
+    data = bad_deploy()
+    state = GraphState(request=request_for(data), started_at=datetime(2026, 1, 1, tzinfo=UTC))
+    serializer = checkpoint_serializer()
+
+    back = serializer.loads_typed(serializer.dumps_typed(state))
+
+    assert back == state
+    assert "LookWindow" in GatherOrder.__annotations__["window"]
+
+
+async def test_pruning_forgets_what_is_old_and_keeps_what_is_young(tmp_path: Path) -> None:
+    data = bad_deploy()
+    async with open_checkpoints(tmp_path / "c.sqlite") as saver:
+        investigations = Investigations(quick(data), saver)
+        await investigations.investigate(request_for(data), memory_ports(data, quick(data)))
+        config: Any = {"configurable": {"thread_id": request_for(data).investigation_id}}
+
+        kept = await prune_checkpoints(saver, datetime.now(tz=UTC) - timedelta(minutes=5))
+        still = await saver.aget_tuple(config)
+        gone = await prune_checkpoints(saver, datetime.now(tz=UTC) + timedelta(minutes=5))
+
+        assert kept == 0
+        assert still is not None
+        assert gone > 5
+        assert await saver.aget_tuple(config) is None
