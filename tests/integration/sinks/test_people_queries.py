@@ -7,7 +7,7 @@ from schemas.events import IncidentTransition, InvestigationState, Report, Verdi
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.landing import ClickHouseLanding
 from sinks.clickhouse.queries.conditions import Scope, WideScope
-from sinks.clickhouse.queries.dead_letters import list_dead_letters
+from sinks.clickhouse.queries.dead_letters import get_dead_letter, list_dead_letters
 from sinks.clickhouse.queries.incidents import get_incident, incident_transitions, list_incidents
 from sinks.clickhouse.queries.investigations import (
     evidence_of,
@@ -184,6 +184,20 @@ async def test_dead_letters_are_listed_by_tenant_and_reason(
     assert answer.rows[1].source_offset == 2**40
     assert [row.reason for row in bad.rows] == ["bad_magic"]
     assert {foreign.event_id, first.event_id} <= {row.event_id for row in every.rows}
+
+
+async def test_a_dead_letter_comes_back_byte_by_byte(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    letter = dead_letter(tenant, source_topic=tenant)
+    empty = dead_letter(tenant, source_topic=f"{tenant}-2", message_key=None, message_value=None, headers=())
+    hollow = dead_letter(tenant, source_topic=f"{tenant}-3", message_key=b"", message_value=b"")
+    await land(landing, letter, empty, hollow)
+
+    for one in (letter, empty, hollow):
+        assert await get_dead_letter(clickhouse, one.event_id) == one
+    with pytest.raises(NotFoundError):
+        await get_dead_letter(clickhouse, "dl_none")
 
 
 async def test_views_show_the_newest_of_each(
