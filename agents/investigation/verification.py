@@ -56,18 +56,37 @@ class Verified:
 
 
 def verified(claims: Sequence[Claim], findings: Findings) -> Verified:
-    """Return the claims that pass, in their order, one a service; the confidence of each is capped by its support."""
+    """Return the claims that pass, in their order, one a service; the confidence of each is capped by its support.
+
+    Where two authors accuse the same service, the first one's words stand, on the evidence of both.
+    """
     passed: dict[str, Claim] = {}
     rejected: list[str] = []
     for claim in claims:
-        if claim.service in passed:
-            continue
         checked = _checked(claim, findings)
-        if isinstance(checked, Claim):
+        if not isinstance(checked, Claim):
+            rejected.append(f"{claim.author}: {claim.service}: {checked}")
+        elif claim.service not in passed:
             passed[claim.service] = checked
         else:
-            rejected.append(f"{claim.author}: {claim.service}: {checked}")
-    return Verified(tuple(passed.values()), tuple(rejected))
+            passed[claim.service] = _joined(passed[claim.service], checked)
+    return Verified(tuple(_capped(claim, findings) for claim in passed.values()), tuple(rejected))
+
+
+def _joined(first: Claim, second: Claim) -> Claim:
+    ids = tuple(dict.fromkeys((*first.evidence_ids, *second.evidence_ids)))
+    return first.model_copy(update={"evidence_ids": ids, "indicator": first.indicator or second.indicator})
+
+
+def _capped(claim: Claim, findings: Findings) -> Claim:
+    cited = [one for one in findings.evidence if one.event_id in claim.evidence_ids]
+    top = cap(_support(claim, cited), findings.covered)
+    return claim.model_copy(update={"confidence": min(claim.confidence, top, _believable(claim, findings))})
+
+
+def _support(claim: Claim, cited: Sequence[Evidence]) -> list[Evidence]:
+    """What of the cited evidence speaks against the service."""
+    return [one for one in cited if one.service == claim.service and accuses(one)]
 
 
 def accuses(evidence: Evidence) -> bool:
@@ -88,7 +107,7 @@ def _checked(claim: Claim, findings: Findings) -> Claim | str:
     cited = tuple(dict.fromkeys(i for i in claim.evidence_ids if i in known))
     if not cited:
         return "it cites no existing evidence"
-    support = [known[i] for i in cited if known[i].service == claim.service and accuses(known[i])]
+    support = _support(claim, [known[i] for i in cited])
     if not support:
         return "what it cites says nothing against this service"
     ruled = next((ruling for ruling in findings.rulings if ruling.service == claim.service), None)
@@ -99,8 +118,7 @@ def _checked(claim: Claim, findings: Findings) -> Claim | str:
         if flaw:
             return flaw
     told = _told(claim, [known[i] for i in cited], support)
-    confidence = min(claim.confidence, cap(support, findings.covered), _believable(claim, findings))
-    return claim.model_copy(update={"evidence_ids": cited, "confidence": confidence, "statement": told})
+    return claim.model_copy(update={"evidence_ids": cited, "statement": told})
 
 
 def _flaw(claim: Claim, cited: Sequence[Evidence], findings: Findings) -> str:
