@@ -6,8 +6,10 @@ from schemas.errors import NotFoundError
 from schemas.events import IncidentTransition, InvestigationState, Report, Verdict
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.landing import ClickHouseLanding
+from sinks.clickhouse.queries.audit import list_audit
 from sinks.clickhouse.queries.conditions import Scope, WideScope
 from sinks.clickhouse.queries.dead_letters import get_dead_letter, list_dead_letters
+from sinks.clickhouse.queries.feedback import list_feedback
 from sinks.clickhouse.queries.incidents import get_incident, incident_transitions, list_incidents
 from sinks.clickhouse.queries.investigations import (
     evidence_of,
@@ -18,8 +20,10 @@ from sinks.clickhouse.queries.reports import get_report, incident_history, list_
 from sinks.clickhouse.query import Query
 from tests.integration.sinks.samples import (
     at,
+    audit,
     dead_letter,
     evidence,
+    feedback,
     incident,
     land,
     report,
@@ -212,3 +216,31 @@ async def test_views_show_the_newest_of_each(
     assert (await clickhouse.query(Query("q", incidents, {"tenant": tenant}))).rows == ({"title": "grown"},)
     (row,) = (await clickhouse.query(Query("q", reports, {"tenant": tenant}))).rows
     assert row["headline"] == "revised" == Report.model_validate_json(row["document"]).headline
+
+
+async def test_audit_is_listed_by_principal_and_action(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    read = audit(tenant)
+    denied = audit(tenant, principal="bob", allowed=False, occurred_at=at(1))
+    wrote = audit(tenant, action="policy.write", occurred_at=at(2))
+    await land(landing, read, denied, wrote, read)
+
+    every = await list_audit(clickhouse, _scope(tenant))
+    of_bob = await list_audit(clickhouse, _scope(tenant), principal="bob")
+    writes = await list_audit(clickhouse, _scope(tenant), action="policy.write", limit=1)
+
+    assert every.rows == (wrote, denied, read)
+    assert of_bob.rows == (denied,)
+    assert (writes.rows, writes.truncated) == ((wrote,), True)
+
+
+async def test_feedback_is_listed_by_investigation(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    first = feedback(tenant)
+    second = feedback(tenant, investigation_id="inv_2", occurred_at=at(200), score=0)
+    await land(landing, first, second, first, feedback(f"{tenant}-other"))
+
+    assert (await list_feedback(clickhouse, _scope(tenant))).rows == (second, first)
+    assert (await list_feedback(clickhouse, _scope(tenant), investigation_id="inv_1")).rows == (first,)
