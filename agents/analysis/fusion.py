@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from agents.analysis.clues import Clue, clues_of, strength_of
 from agents.analysis.findings import Cause, CauseKind, Finding, FindingKind, Ruling, Source
 from agents.analysis.instances import lifted, rolled_up
-from agents.analysis.metrics import RESOURCES, SYMPTOMS, nature_of
+from agents.analysis.metrics import RESOURCES, nature_of
+from agents.analysis.relevance import felt, relevant
 from agents.analysis.signals import Topology
 from agents.analysis.topology import Explanation, distances, explanations
 
@@ -24,7 +25,6 @@ _EXPLAINS_OTHERS = 0.35
 # A service the alarmed one never calls can hardly have raised its alarm.
 _UNREACHABLE = 0.8
 _CHANGED = 0.25
-_OTHER_SYMPTOM = 0.7
 _OUTSIDE = 0.6
 _ISOLATED = 0.4
 # Among hundreds of series one may touch the notable by chance; well past it, or two, are no chance.
@@ -79,7 +79,8 @@ def rank_causes(
     Confidences are in [0, 1] and sum to at most 1. Where nothing is abnormal the ranking is empty of confidence.
     """
     graph = lifted(topology)
-    clues = _relevant(rolled_up(clues_of(findings), topology), nature_of(alarm_indicator).kind)
+    clues = felt(rolled_up(clues_of(findings), topology), graph)
+    clues = relevant(clues, nature_of(alarm_indicator).kind)
     explained = explanations(clues, graph)
     seen = candidates or frozenset(clues) | topology.nodes | frozenset(topology.calls)
     reach = distances(graph, alarm_service)
@@ -100,18 +101,6 @@ def rank_causes(
         for service, sure in zip(ordered, confidence, strict=True)
     )
     return Ranking(causes, _rulings(clues, explained, ordered), abnormal, _coverage(findings))
-
-
-def _relevant(clues: Mapping[str, Sequence[Clue]], alarmed: CauseKind) -> dict[str, tuple[Clue, ...]]:
-    """Symptoms of another kind than the alarm's weigh less: a failing service need not be the slow one."""
-    if alarmed not in SYMPTOMS:
-        return {service: tuple(own) for service, own in clues.items()}
-    return {
-        service: tuple(
-            _weakened(clue, _OTHER_SYMPTOM) if clue.kind in SYMPTOMS - {alarmed} else clue for clue in own
-        )
-        for service, own in clues.items()
-    }
 
 
 def _score(service: str, clues: Mapping[str, Sequence[Clue]], explained: Mapping[str, Explanation]) -> float:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from agents.analysis.clues import Clue, clues_of, strength_of
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
 from agents.analysis.metrics import RESOURCES, WAITING
+from agents.analysis.relevance import felt
 from agents.analysis.signals import Topology
 
 __all__ = ["Explanation", "analyse_topology", "distances", "explanations"]
@@ -233,7 +234,7 @@ def analyse_topology(
     """
     if not topology.calls and not topology.hosted_on:
         return (_no_data(),)
-    clues = clues_of(findings)
+    clues = felt(clues_of(findings), topology)
     explained = {s: e for s, e in explanations(clues, topology).items() if e.share >= _WORTH_SAYING}
     symptoms = [_symptom(e) for e in explained.values()]
     steps = distances(topology, alarm_service)
