@@ -18,7 +18,7 @@ from sinks.clickhouse.queries.conditions import Scope
 from sinks.clickhouse.queries.incidents import list_incidents
 from sinks.clickhouse.queries.reports import get_report, list_reports
 
-__all__ = ["ReportFormat", "incidents", "report"]
+__all__ = ["ReportFormat", "incidents", "report", "show_report"]
 
 
 class ReportFormat(StrEnum):
@@ -103,7 +103,11 @@ def report(
             wanted = latest.rows[0].investigation_id if latest.rows else "latest"
         return await get_report(clickhouse, tenant=settings.tenant, investigation_id=wanted)
 
-    found = ask(settings, question)
+    show_report(ask(settings, question), form, as_json=as_json)
+
+
+def show_report(found: Report, form: ReportFormat, *, as_json: bool) -> None:
+    """Print a report: a page for people, Markdown, or JSON."""
     if as_json or form is ReportFormat.JSON:
         emit(found)
     elif form is ReportFormat.MARKDOWN:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,11 +63,14 @@ class LocalStack:
         broker: BrokerKind = "tansu",
         ports: GivenPorts | None = None,
         roles: Iterable[str] = ROLES,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
+        """`environment` is added to that of the roles: settings that are not in this process's own."""
         self._settings = settings
         self._plan = plan_of(settings, broker, ports or GivenPorts())
         self._book = PortBook(random.SystemRandom())
         self._roles = tuple(roles)
+        self._environment = dict(environment or {})
         self._addresses: Addresses | None = None
 
     @asynccontextmanager
@@ -148,6 +151,7 @@ class LocalStack:
             name=role,
             argv=(sys.executable, "-m", "infra.cli.main", "role", role),
             env={
+                **self._environment,
                 "TOCSIN_DATA_DIR": str(self._settings.data_dir.resolve()),
                 "TOCSIN_KAFKA__BOOTSTRAP_SERVERS": addresses.kafka,
                 "TOCSIN_KAFKA__EMBEDDED": "true" if self._embedded else "false",

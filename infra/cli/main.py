@@ -8,15 +8,19 @@ import typer
 
 from infra.cli import (
     costs,
+    dlq,
     evidence,
     incidents,
+    investigate,
     migrate,
     role,
     send,
     topics,
     up,
+    verify,
 )
 from infra.cli.console import err, print_error
+from infra.cli.demo import command as demo
 from infra.cli.exit_codes import ExitCode, exit_code_of
 from schemas.errors import TocsinError
 
@@ -37,11 +41,15 @@ app.command(rich_help_panel=_STACK)(up.down)
 app.command(rich_help_panel=_STACK)(up.status)
 app.command(rich_help_panel=_STACK)(up.doctor)
 app.command(rich_help_panel=_STACK)(role.role)
+app.command(rich_help_panel=_STACK)(demo.demo)
 app.add_typer(send.app, name="send", rich_help_panel=_USE)
+app.command(rich_help_panel=_USE)(investigate.investigate)
 app.command(rich_help_panel=_USE)(incidents.incidents)
 app.command(rich_help_panel=_USE)(incidents.report)
 app.command(rich_help_panel=_USE)(evidence.evidence)
 app.command(rich_help_panel=_USE)(costs.costs)
+app.command(rich_help_panel=_CARE)(verify.verify)
+app.add_typer(dlq.app, name="dlq", rich_help_panel=_CARE)
 app.command(rich_help_panel=_CARE)(topics.topics)
 app.command(rich_help_panel=_CARE)(migrate.migrate)
 

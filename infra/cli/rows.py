@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from schemas.errors import InvalidRequestError
 from schemas.events import AlarmRaw, AlarmStatus, ChangeRaw, Event, KpiBatch, KpiSamples, LogBatch, LogLine
 
-__all__ = ["BadRow", "Defaults", "Parsed", "alarms", "changes", "kpis", "logs", "read_rows"]
+__all__ = ["BadRow", "Defaults", "Parsed", "alarms", "changes", "instant", "kpis", "logs", "read_rows"]
 
 Row = Mapping[str, object]
 _CHUNK = 1_000
@@ -143,7 +143,7 @@ def _change(row: Row, defaults: Defaults) -> ChangeRaw:
 
 def _common(row: Row, defaults: Defaults) -> dict[str, object]:
     values: dict[str, object] = {"tenant": defaults.tenant, "source": defaults.source, **row}
-    values["time"] = _instant(row.get("time"), defaults.now)
+    values["time"] = instant(row.get("time"), defaults.now)
     if isinstance(values.get("labels"), str):
         values["labels"] = _labels(str(values["labels"]))
     return values
@@ -167,7 +167,7 @@ def _sample(row: Row, defaults: Defaults) -> _Sample:
         metric=str(row["metric"]),
         unit=str(row.get("unit", "")),
         labels=tuple(sorted((str(key), str(value)) for key, value in pairs.items())),
-        time_ms=round(_instant(row.get("time"), defaults.now).timestamp() * 1000),
+        time_ms=round(instant(row.get("time"), defaults.now).timestamp() * 1000),
         value=float(str(row["value"])),
     )
 
@@ -197,7 +197,7 @@ def _kpi_batch(service: str, samples: Sequence[_Sample], defaults: Defaults) -> 
 def _line(row: Row, defaults: Defaults) -> tuple[str, LogLine]:
     values = {key: row[key] for key in ("severity", "entity", "trace_id") if key in row}
     line = LogLine.model_validate(
-        {"at": _instant(row.get("time"), defaults.now), "message": row["message"], **values}
+        {"at": instant(row.get("time"), defaults.now), "message": row["message"], **values}
     )
     return str(row["service"]), line
 
@@ -219,8 +219,8 @@ def _labels(text: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
-def _instant(value: object, now: datetime) -> datetime:
-    """Unix seconds or ISO 8601; without a zone it is UTC; nothing is now."""
+def instant(value: object, now: datetime) -> datetime:
+    """Return the time: unix seconds or ISO 8601; without a zone it is UTC; None is now. Raises ValueError."""
     if value is None:
         return now
     text = str(value)

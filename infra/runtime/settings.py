@@ -118,8 +118,8 @@ class InvestigateSection(_Section):
     """How long to wait for data of the window to land before going on without it, in seconds."""
     lease_s: float = Field(default=15.0, gt=0)
     """A worker that has not renewed its lease for this long has lost the investigation."""
-    query_nano_usd_per_million_rows: int = Field(default=0, ge=0)
-    """What a data query costs: integer 10^-9 USD per million rows read."""
+    query_nano_usd_per_million_rows: int | None = Field(default=500_000, ge=0)
+    """What a data query costs, integer 10^-9 USD per million rows read (default: 5 USD per TB at 100 bytes a row)."""
 
 
 class LandSection(_Section):
@@ -129,6 +129,8 @@ class LandSection(_Section):
     """Messages of one partition in one insert, at most."""
     batch_age_s: float = Field(default=0.5, gt=0)
     """An incomplete batch is inserted after this time."""
+    epoch: str = ""
+    """Names the incarnation of the broker's log: set another one when a log was lost and begun anew."""
 
 
 class LlmProvider(_Section):

@@ -36,7 +36,8 @@ async def wait(state: GraphState, context: RunContext) -> WaitDelta:
     clock, settings = context.ports.clock, context.settings
     deadline = clock.monotonic() + settings.wait_limit_s
     told, pause_s = "", settings.wait_poll_s
-    while late := await _late(state.plan, context):
+    patience = _Patience(state.plan, context)
+    while late := await patience.late():
         if clock.monotonic() >= deadline:
             return {"late": late}
         if not told:
@@ -48,28 +49,54 @@ async def wait(state: GraphState, context: RunContext) -> WaitDelta:
     return {"late": ()}
 
 
-def behind(landed: Mapping[Source, Landed], window_end: datetime, skew: timedelta) -> tuple[Source, ...]:
+def behind(
+    landed: Mapping[Source, Landed], window_end: datetime, skew: timedelta, passed_at: datetime | None = None
+) -> tuple[Source, ...]:
     """Return the sources whose data may still be missing.
 
     One has landed when its data reach past the window, or when all that was produced until the window's end, by
-    the sender's clock as far behind ours as the alarm was, is there: a silent source is not waited for.
+    the sender's clock as far behind ours as the alarm was, is there: a silent source is not waited for. Nor is one
+    that is caught up to `passed_at`, when another source was first seen to have passed the window: the tenant's
+    own time is over then, however fast it runs (a replay, a batch of the past).
     """
     return tuple(
-        source for source, state in sorted(landed.items()) if not _has_landed(state, window_end, skew)
+        source
+        for source, state in sorted(landed.items())
+        if not _has_landed(state, window_end, skew, passed_at)
     )
 
 
-def _has_landed(landed: Landed, window_end: datetime, skew: timedelta) -> bool:
-    by_event = landed.event_time is not None and landed.event_time >= window_end
-    by_arrival = landed.caught_up_to is not None and landed.caught_up_to >= window_end + skew
-    return by_event or by_arrival
+def _has_landed(landed: Landed, window_end: datetime, skew: timedelta, passed_at: datetime | None) -> bool:
+    if _has_passed(landed, window_end):
+        return True
+    if landed.caught_up_to is None:
+        return False
+    enough = window_end + skew if passed_at is None else min(window_end + skew, passed_at)
+    return landed.caught_up_to >= enough
 
 
-async def _late(plan: Plan, context: RunContext) -> tuple[Source, ...]:
-    wanted = [source for source in LANDING if plan.task(source)]
-    try:
-        landed = await context.ports.freshness.landed_until(context.request.tenant, wanted)
-    except UnavailableError:
-        return tuple(wanted)
-    skew = max(context.request.requested_at - first_alarm_at(context.request), timedelta(0))
-    return behind(landed, plan.window.end, skew)
+def _has_passed(landed: Landed, window_end: datetime) -> bool:
+    return landed.event_time is not None and landed.event_time >= window_end
+
+
+class _Patience:
+    """Knows what one investigation is still waiting for."""
+
+    def __init__(self, plan: Plan, context: RunContext) -> None:
+        self._context = context
+        self._wanted = [source for source in LANDING if plan.task(source)]
+        self._end = plan.window.end
+        first = first_alarm_at(context.request)
+        self._skew = max(context.request.requested_at - first, timedelta(0))
+        self._passed_at: datetime | None = None
+
+    async def late(self) -> tuple[Source, ...]:
+        """Return the sources that have not landed yet."""
+        ports = self._context.ports
+        try:
+            landed = await ports.freshness.landed_until(self._context.request.tenant, self._wanted)
+        except UnavailableError:
+            return tuple(self._wanted)
+        if self._passed_at is None and any(_has_passed(one, self._end) for one in landed.values()):
+            self._passed_at = ports.clock.now()
+        return behind(landed, self._end, self._skew, self._passed_at)

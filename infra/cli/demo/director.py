@@ -1,0 +1,182 @@
+"""The demo's acts: what is waited for, what is shown, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from infra.cli.context import Installation
+from infra.cli.demo.feed import Feed
+from infra.cli.demo.screen import Screen
+from infra.cli.manual import manual_request
+from infra.cli.tables import address_of
+from infra.cli.watch import Watcher
+from infra.local.state import read_state
+from schemas.events import (
+    Incident,
+    IncidentTransition,
+    InvestigationRequested,
+    InvestigationState,
+    InvestigationStatus,
+    Report,
+    RequestKind,
+    Verdict,
+)
+from sinks.clickhouse.client import open_clickhouse
+from sinks.clickhouse.queries.conditions import WideScope
+from sinks.clickhouse.queries.costs import CostDimension, CostFilter, CostReport, costs_by
+
+__all__ = ["Director", "Finding"]
+
+_PATIENCE_S = 60.0
+_LANDING_S = 15.0
+_LOOK_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An incident and what was found about it."""
+
+    incident: Incident
+    report: Report
+
+
+class Director:
+    """Leads through the acts. Every method raises UnavailableError when what it waits for does not come."""
+
+    def __init__(self, installation: Installation, feed: Feed, watcher: Watcher, screen: Screen) -> None:
+        self._installation = installation
+        self._feed = feed
+        self._watcher = watcher
+        self._screen = screen
+        self._told: set[str] = set()
+
+    async def fault(self) -> Finding:
+        """Wait for the first incident since the fault began, and for its report."""
+        return await self._incident_and_report(lambda one: self._since(one) >= self._fault_starts_s())
+
+    async def healthy(self, life: asyncio.Future[None]) -> Report:
+        """Let the shop live; return the report of whatever was raised, or else of a look at its front end by hand."""
+        await life
+        if self._watcher.all(InvestigationRequested):
+            return await self._reported(self._watcher.all(InvestigationRequested)[0])
+        request = manual_request(
+            self._feed.tenant, "web-frontend", self._feed.now - timedelta(seconds=_LOOK_S), observe_s=_LOOK_S
+        )
+        await self._feed.producer.publish(request)
+        return await self._reported(request)
+
+    async def again(self) -> Finding:
+        """Wait for the fault's return."""
+        back_at = self._feed.schedule.again_at_s or 0.0
+        return await self._incident_and_report(lambda one: self._since(one) >= back_at)
+
+    async def harmless(self) -> Finding:
+        """Wait for the harmless alarm's incident, kill the worker while it investigates, and wait for its report."""
+        peak_at = self._feed.schedule.harmless_at_s or 0.0
+        incident = await self._opened(lambda one: self._since(one) >= peak_at)
+        requested = await self._requested(incident)
+        await self._until(lambda: self._runs(requested), "the harmless alarm's investigation")
+        self.kill("investigate")
+        return Finding(incident, await self._reported(requested))
+
+    async def over(self, incident: Incident) -> None:
+        """Wait until the incident is over."""
+        await self._until(
+            lambda: any(
+                one.incident_id == incident.incident_id
+                and one.transition in (IncidentTransition.CLEARED, IncidentTransition.CLOSED)
+                for one in self._watcher.all(Incident)
+            ),
+            "the end of the incident",
+        )
+
+    def kill(self, role: str) -> None:
+        """Kill a role with -9; the supervisor starts it again."""
+        state = read_state(self._installation.settings.data_dir)
+        victim = next((one for one in state.processes if one.name == role), None) if state else None
+        if victim is not None and victim.pid is not None:
+            self._screen.say(
+                f"              [bold red]kill -9[/] {victim.pid} (the worker that investigates)"
+            )
+            os.kill(victim.pid, signal.SIGKILL)
+
+    async def costs(self, report: Report) -> CostReport:
+        """Ask ClickHouse what the investigation cost, once its ledger has landed."""
+        scope = WideScope(
+            (report.tenant,), report.started_at - timedelta(hours=1), report.finished_at + timedelta(hours=1)
+        )
+        only = CostFilter(investigation_id=report.investigation_id)
+        async with open_clickhouse(address_of(self._installation)) as clickhouse:
+            deadline = asyncio.get_running_loop().time() + _LANDING_S
+            while True:
+                found = await costs_by(clickhouse, CostDimension.STEP, scope, only)
+                if found.groups or asyncio.get_running_loop().time() > deadline:
+                    return found
+                await asyncio.sleep(0.2)
+
+    async def _incident_and_report(self, wanted: Callable[[Incident], bool]) -> Finding:
+        incident = await self._opened(wanted)
+        return Finding(incident, await self._reported(await self._requested(incident)))
+
+    async def _opened(self, wanted: Callable[[Incident], bool]) -> Incident:
+        def candidates() -> list[Incident]:
+            return [
+                one
+                for one in self._watcher.all(Incident)
+                if one.transition is IncidentTransition.OPENED
+                and one.incident_id not in self._told
+                and wanted(one)
+            ]
+
+        await self._until(lambda: bool(candidates()), "an incident")
+        found = candidates()[0]
+        self._told.add(found.incident_id)
+        return found
+
+    async def _requested(self, incident: Incident) -> InvestigationRequested:
+        def requests() -> list[InvestigationRequested]:
+            return [
+                one
+                for one in self._watcher.all(InvestigationRequested)
+                if one.incident.incident_id == incident.incident_id and one.kind is not RequestKind.CANCEL
+            ]
+
+        await self._until(lambda: bool(requests()), "an investigation")
+        return requests()[0]
+
+    async def _reported(self, request: InvestigationRequested) -> Report:
+        def reports() -> list[Report]:
+            return [r for r in self._watcher.all(Report) if r.investigation_id == request.investigation_id]
+
+        await self._until(lambda: bool(reports()), "a report")
+        return reports()[0]
+
+    def _runs(self, request: InvestigationRequested) -> bool:
+        """Whether the graph has begun: there is a checkpoint to go on from."""
+        return any(
+            one.investigation_id == request.investigation_id
+            and one.state in (InvestigationState.WAITING, InvestigationState.RUNNING)
+            and one.step
+            for one in self._watcher.all(InvestigationStatus)
+        )
+
+    async def _until(self, met: Callable[[], bool], what: str) -> None:
+        await self._watcher.until(met, what, _PATIENCE_S)
+
+    def _since(self, incident: Incident) -> float:
+        """Seconds of the shop's time between its start and the incident."""
+        assert self._feed.started is not None
+        return (incident.opened_at - self._feed.started).total_seconds()
+
+    def _fault_starts_s(self) -> float:
+        return self._feed.fault.starts_s if self._feed.fault else 0.0
+
+
+def accuses(report: Report) -> bool:
+    """Whether the report names a cause."""
+    return report.verdict is Verdict.CAUSE_FOUND and bool(report.causes)

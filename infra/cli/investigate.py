@@ -1,0 +1,215 @@
+"""`tocsin investigate`: ask for an investigation by hand, watch it, read its report."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from infra.cli.console import emit, err, out, when
+from infra.cli.context import Installation, load_installation, load_settings
+from infra.cli.exit_codes import ExitCode
+from infra.cli.incidents import ReportFormat, show_report
+from infra.cli.options import AsJson, DataDir, TenantName
+from infra.cli.rows import instant
+from infra.cli.tables import address_of, ask
+from infra.runtime.clock import SystemClock
+from schemas import ids
+from schemas.control import DEFAULT_POLICY
+from schemas.errors import InvalidRequestError, NotFoundError, UnavailableError
+from schemas.events import (
+    AlarmRaw,
+    Incident,
+    IncidentAlarm,
+    IncidentTransition,
+    InvestigationRequested,
+    InvestigationState,
+    InvestigationStatus,
+    Report,
+    RequestKind,
+)
+from sinks.clickhouse.client import ClickHouse, open_clickhouse
+from sinks.clickhouse.queries.incidents import get_incident
+from sinks.clickhouse.queries.investigations import ENDED
+from sinks.clickhouse.queries.reports import get_report
+from streams.producer import open_producer
+from streams.reader import ReadEvent, TopicReader, open_reader
+
+__all__ = ["incident_by_hand", "investigate", "request_by_hand"]
+
+_SOURCE = "manual"
+_PRIORITY = 90
+_LANDS_WITHIN_S = 30.0
+_ASK_AGAIN_S = 0.3
+
+
+def investigate(
+    incident: Annotated[str, typer.Argument(help="The incident's id.", show_default=False)] = "",
+    service: Annotated[str, typer.Option("--service", "-s", help="Look at this service instead.")] = "",
+    at: Annotated[
+        str | None, typer.Option("--at", help="When it was: unix seconds or ISO 8601.", show_default="now")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow/--no-follow", help="Wait for the report, or only print the id.")
+    ] = True,
+    timeout: Annotated[float, typer.Option(min=0.0, help="Wait at most this long, in seconds.")] = 600.0,
+    form: Annotated[
+        ReportFormat, typer.Option("--format", help="How to print the report.")
+    ] = ReportFormat.PAGE,
+    tenant: TenantName = None,
+    data: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Investigate an incident, or a service at a time, now. Each call is an investigation of its own."""
+    settings = load_settings(data, tenant)
+    now = SystemClock().now()
+    if bool(incident) == bool(service):
+        raise InvalidRequestError("investigate what?", cure="Name an incident, or a --service; not both.")
+    if service:
+        what = incident_by_hand(settings.tenant, service, _time(at, now), now)
+    elif at is None:
+        what = ask(settings, lambda clickhouse: _incident(clickhouse, settings.tenant, incident))
+    else:
+        raise InvalidRequestError("--at goes with --service: an incident has its own time")
+    request = request_by_hand(what, now)
+    installation = load_installation(settings)
+    if not follow:
+        asyncio.run(_publish(installation, request))
+        _tell_id(request, as_json)
+        return
+    found = asyncio.run(_ask_and_follow(installation, request, timeout))
+    show_report(found, form, as_json=as_json)
+
+
+def incident_by_hand(tenant: str, service: str, at: datetime, now: datetime) -> Incident:
+    """Return an incident with one alarm that nobody raised; its ids follow from tenant, service and time."""
+    alarm = AlarmRaw(
+        tenant=tenant,
+        occurred_at=at,
+        started_at=at,
+        source=_SOURCE,
+        fingerprint=f"{_SOURCE}/{service}",
+        name="AskedByHand",
+        service=service,
+        summary=f"someone asked what happened to {service}",
+    )
+    shared = {name: getattr(alarm, name) for name in IncidentAlarm.model_fields if name != "alarm_event_id"}
+    return Incident(
+        tenant=tenant,
+        occurred_at=at,
+        incident_id=ids.incident_id(alarm.event_id),
+        revision=1,
+        transition=IncidentTransition.OPENED,
+        opened_at=at,
+        title=f"{service}, asked by hand",
+        severity=alarm.severity,
+        services=(service,),
+        alarms=(IncidentAlarm(alarm_event_id=alarm.event_id, **shared),),
+        alarm_count=1,
+        active_count=1,
+        updated_at=now,
+    )
+
+
+def request_by_hand(incident: Incident, now: datetime) -> InvestigationRequested:
+    """Return the request; another time makes another investigation of the same incident."""
+    return InvestigationRequested(
+        tenant=incident.tenant,
+        occurred_at=incident.occurred_at,
+        investigation_id=ids.stable_id("inv", incident.incident_id, _SOURCE, now.isoformat()),
+        incident=incident,
+        kind=RequestKind.MANUAL,
+        policy=f"{_SOURCE}@1",
+        reason="asked by hand",
+        priority=_PRIORITY,
+        observe_s=DEFAULT_POLICY.observe_s,
+        requested_at=now,
+    )
+
+
+def _time(text: str | None, now: datetime) -> datetime:
+    try:
+        return instant(text, now)
+    except ValueError as error:
+        raise InvalidRequestError(f"--at: {error}", cure="Write a time like 2026-03-01T12:00.") from error
+
+
+async def _incident(clickhouse: ClickHouse, tenant: str, incident: str) -> Incident:
+    return await get_incident(clickhouse, tenant=tenant, incident_id=incident)
+
+
+async def _publish(installation: Installation, request: InvestigationRequested) -> None:
+    async with open_producer(installation.kafka, source="/tocsin/cli/investigate") as producer:
+        await producer.publish(request)
+
+
+async def _ask_and_follow(
+    installation: Installation, request: InvestigationRequested, timeout_s: float
+) -> Report:
+    await _publish(installation, request)
+    err.print(f"investigation {request.investigation_id}", highlight=False)
+    try:
+        async with asyncio.timeout(timeout_s), open_reader(installation.kafka) as reader:
+            last = await _shown_until_the_end(reader, request)
+    except TimeoutError:
+        raise UnavailableError(
+            f"the investigation has not ended within {timeout_s:.0f} s",
+            cure=f"It goes on; later, `tocsin report {request.investigation_id}` shows what it found.",
+        ) from None
+    if last.state is not InvestigationState.COMPLETED:
+        raise typer.Exit(ExitCode.NEGATIVE)
+    return await _report(installation, request)
+
+
+async def _shown_until_the_end(reader: TopicReader, request: InvestigationRequested) -> InvestigationStatus:
+    with err.status("waiting for a worker ...") as spinner:
+        async for status in _statuses(reader, request):
+            err.print(_line(status), highlight=False, markup=False)
+            spinner.update(f"{status.step or status.state.value} ... {status.progress:.0%}")
+            if status.state in ENDED:
+                return status
+    raise UnavailableError("the topic ended before the investigation did")
+
+
+async def _statuses(
+    reader: TopicReader, request: InvestigationRequested
+) -> AsyncIterator[InvestigationStatus]:
+    """Yield what the investigation says, each once, for ever."""
+    seen: set[str] = set()
+    topic = InvestigationStatus.TOPIC
+    async for read in reader.events([topic], since=request.requested_at, follow=True):
+        if not isinstance(read, ReadEvent) or not isinstance(read.event, InvestigationStatus):
+            continue
+        status = read.event
+        if status.investigation_id == request.investigation_id and status.event_id not in seen:
+            seen.add(status.event_id)
+            yield status
+
+
+def _line(status: InvestigationStatus) -> str:
+    what = f"{status.state.value}: {status.step}" if status.step else status.state.value
+    told = f"  {status.message}" if status.message else ""
+    return f"{when(status.occurred_at)}  {status.progress:4.0%}  {what}{told}"
+
+
+async def _report(installation: Installation, request: InvestigationRequested) -> Report:
+    """Wait until the report has landed."""
+    async with open_clickhouse(address_of(installation)) as clickhouse, asyncio.timeout(_LANDS_WITHIN_S):
+        while True:
+            try:
+                return await get_report(
+                    clickhouse, tenant=request.tenant, investigation_id=request.investigation_id
+                )
+            except NotFoundError:
+                await asyncio.sleep(_ASK_AGAIN_S)
+
+
+def _tell_id(request: InvestigationRequested, as_json: bool) -> None:
+    if as_json:
+        told = {"investigation_id": request.investigation_id, "incident_id": request.incident.incident_id}
+        emit(told)
+    else:
+        out.print(request.investigation_id, highlight=False)
