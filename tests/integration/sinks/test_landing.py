@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from schemas.errors import ConfigurationError, InvalidEventError, InvalidRequestError, UnavailableError
+from schemas.events import LogLine
 from schemas.metrics import LANDED_ROWS, Metric, NullRecorder
 from sinks.clickhouse.client import ClickHouse, ClickHouseAddress, Columns, open_clickhouse
 from sinks.clickhouse.landing import ClickHouseLanding, FixedRetention
@@ -13,6 +14,7 @@ from sinks.clickhouse.query import Query
 from sinks.clickhouse.writers import WRITERS
 from tests.fakes.clickhouse_server import ClickHouseServer
 from tests.integration.sinks.samples import (
+    NOON,
     FixedClock,
     alarm,
     change,
@@ -21,6 +23,7 @@ from tests.integration.sinks.samples import (
     evidence,
     kpis,
     land,
+    logs,
     messages,
 )
 
@@ -120,6 +123,22 @@ async def test_many_samples_land_as_one_part(
     parts = "SELECT uniqExact(_part) AS parts, count() AS rows FROM kpis WHERE tenant = {tenant:String}"
     (row,) = (await clickhouse.query(Query("parts", parts, {"tenant": tenant}))).rows
     assert row == {"parts": 1, "rows": 200_000}
+
+
+async def test_many_lines_land_as_one_part(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    """The client sends them as several blocks; were these several parts, a crash between them would show a half."""
+    batches = [
+        logs(tenant, records=tuple(LogLine(at=NOON, message=f"{n} {'x' * 300}") for n in range(5_000)))
+        for _ in range(6)
+    ]
+
+    await land(landing, *batches)
+
+    parts = "SELECT uniqExact(_part) AS parts, count() AS rows FROM logs WHERE tenant = {tenant:String}"
+    (row,) = (await clickhouse.query(Query("parts", parts, {"tenant": tenant}))).rows
+    assert row == {"parts": 1, "rows": 30_000}
 
 
 async def test_concurrent_repeats_land_once(
