@@ -102,7 +102,7 @@ def _floods(caller: Sequence[Clue], callee: Sequence[Clue]) -> bool:
     suspicious = any(
         c.own and c.bad and c.kind is not CauseKind.TRAFFIC and c.strength > _LITTLE for c in caller
     )
-    failing = any(c.kind is CauseKind.ERRORS and c.bad and c.strength > _LITTLE for c in callee)
+    failing = any(c.kind is CauseKind.ERRORS and c.bad and not c.own and c.strength > _LITTLE for c in callee)
     return suspicious and not failing and grown >= _FLOOD * max(asked, 1.0)
 
 

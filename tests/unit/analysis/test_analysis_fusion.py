@@ -309,3 +309,22 @@ def test_no_topology_is_a_finding() -> None:
     assert [f.kind for f in analyse_topology([slow("a", 9)], Topology(), "a", NOBODY)] == [
         FindingKind.NO_DATA
     ]
+
+
+def test_a_flooded_store_that_logs_less_of_one_line_is_still_flooded() -> None:
+    fewer = Finding(
+        source=Source.LOGS,
+        kind=FindingKind.LOG_RATE_CHANGE,
+        service="db",
+        subject="db|executed|log_rate_change",
+        statement="db logs less",
+        score=1.2,
+        direction=-1,
+    )
+    found = [
+        slow("cart", 900),
+        change("cart", "flag"),
+        slow("db", 70, before=5),
+        shift("db", "request_rate", 100, 600, 20.0),
+    ]
+    assert first(ranked([*found, fewer])) == "cart"
