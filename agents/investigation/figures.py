@@ -13,7 +13,12 @@ __all__ = ["Figures", "unsupported"]
 
 # A number, a clock time, a date or a version; not the 2 of `ts-ui-2` or the 95 of `p95`.
 _TOKEN = re.compile(r"(?<![A-Za-z0-9_.#/-])-?\d(?:[\d.,:/-]*\d)?(?![\d_])")
+# Rounding may change a figure by a twentieth: 0.8 is not 1.
+_CLOSE = 0.05
+_TINY = 1e-12
 _LABEL = re.compile(r"\[E\d+(?:\s*,\s*E\d+)*\]|\bE\d+\b")
+# Clock times, dates and versions: their parts are no numbers of their own.
+_COMPOUND = re.compile(r"\d+(?:[:/-]\d+)+(?:\.\d+)?|\d+(?:\.\d+){2,}")
 _ANY = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
@@ -22,22 +27,28 @@ class Figures:
 
     def __init__(self, evidence: Iterable[Evidence]) -> None:
         self._text = "\n".join(part for one in evidence for part in _parts(one))
-        self._numbers = sorted({float(found) for found in _ANY.findall(self._text.replace(",", ""))})
+        plain = _COMPOUND.sub(" ", self._text.replace(",", ""))
+        self._numbers = sorted({float(found) for found in _ANY.findall(plain)})
 
     def hold(self, token: str) -> bool:
         """Return whether the token stands in the evidence verbatim, or rounded to as many digits as it has."""
-        if re.search(rf"(?<![\d.]){re.escape(token)}(?![\d])", self._text):
+        if self._verbatim(token):
             return True
         try:
             value = float(token.replace(",", ""))
         except ValueError:
             return False
-        slack = _rounding(token)
+        slack = min(_rounding(token), _CLOSE * abs(value) + _TINY)
         return any(
             math.isfinite(number) and abs(scaled - value) <= slack
             for number in self._numbers
-            for scaled in (number, abs(number), number * 100.0)
+            for scaled in (number, abs(number), number * 100.0 if abs(number) <= 1.0 else number)
         )
+
+    def _verbatim(self, token: str) -> bool:
+        """Whether it stands there by itself: 42 is not in 10:42:10, but 10:42 is."""
+        beside, after = (r"\d:", r"\d") if ":" in token else (r"\d.:/-", r"\d|[.:/-]\d")
+        return re.search(rf"(?<![{beside}]){re.escape(token)}(?!{after})", self._text) is not None
 
 
 def unsupported(text: str, figures: Figures) -> tuple[str, ...]:

@@ -80,13 +80,17 @@ def _joined(first: Claim, second: Claim) -> Claim:
 
 def _capped(claim: Claim, findings: Findings) -> Claim:
     cited = [one for one in findings.evidence if one.event_id in claim.evidence_ids]
-    top = cap(_support(claim, cited), findings.covered)
+    top = cap(_support(claim, cited, findings.topology), findings.covered)
     return claim.model_copy(update={"confidence": min(claim.confidence, top, _believable(claim, findings))})
 
 
-def _support(claim: Claim, cited: Sequence[Evidence]) -> list[Evidence]:
-    """What of the cited evidence speaks against the service."""
-    return [one for one in cited if one.service == claim.service and accuses(one)]
+def _support(claim: Claim, cited: Sequence[Evidence], topology: KnownTopology) -> list[Evidence]:
+    """What of the cited evidence speaks against the service, an instance of it, or what runs on it."""
+    return [one for one in cited if accuses(one) and _is_part(one.service, claim.service, topology)]
+
+
+def _is_part(name: str, whole: str, topology: KnownTopology) -> bool:
+    return whole in {name, topology.instance_of.get(name), topology.hosted_on.get(name)}
 
 
 def accuses(evidence: Evidence) -> bool:
@@ -107,7 +111,7 @@ def _checked(claim: Claim, findings: Findings) -> Claim | str:
     cited = tuple(dict.fromkeys(i for i in claim.evidence_ids if i in known))
     if not cited:
         return "it cites no existing evidence"
-    support = _support(claim, [known[i] for i in cited])
+    support = _support(claim, [known[i] for i in cited], findings.topology)
     if not support:
         return "what it cites says nothing against this service"
     ruled = next((ruling for ruling in findings.rulings if ruling.service == claim.service), None)
