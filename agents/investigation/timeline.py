@@ -13,16 +13,17 @@ from schemas.events.report import TimelineEntry
 __all__ = ["timeline"]
 
 _MOST = 12
-_ALWAYS = frozenset({FindingKind.FIRST_ALARM, FindingKind.ALARM_STORM})
-_RELATED = frozenset({Source.TOPOLOGY.value, Source.KNOWLEDGE.value})
+_ALWAYS = frozenset({FindingKind.FIRST_ALARM, FindingKind.ALARM_STORM, FindingKind.RECENT_CHANGE})
+_NO_ANOMALY = frozenset({Source.TOPOLOGY.value, Source.KNOWLEDGE.value, Source.CHANGES.value})
 _GROUPED = frozenset({FindingKind.METRIC_ALARM, FindingKind.SYMPTOM})
 
 
 def timeline(evidence: Sequence[Evidence], claims: Sequence[Claim]) -> tuple[TimelineEntry, ...]:
-    """Return at most a dozen entries by time: what is cited, the alarms' beginning, and each service's first anomaly."""
+    """Return at most a dozen entries by time: what is cited, changes, the alarms' beginning, and each service's first anomaly."""
     cited = {evidence_id for claim in claims for evidence_id in claim.evidence_ids}
     dated = [one for one in evidence if one.onset is not None and one.kind not in _GROUPED]
-    chosen = [one for one in dated if one.event_id in cited or one.kind in _ALWAYS]
+    chosen = [one for one in dated if one.event_id in cited]
+    chosen += [one for one in dated if one.kind in _ALWAYS and one not in chosen]
     chosen += [one for one in _firsts(dated) if one not in chosen]
     kept = sorted(chosen[:_MOST], key=_order)
     return tuple(
@@ -43,7 +44,7 @@ def _firsts(dated: Sequence[Evidence]) -> list[Evidence]:
     first: dict[str, Evidence] = {}
     strength: dict[str, float] = {}
     for one in dated:
-        if one.step in _RELATED or (one.score or 0.0) < 1.0 or one.onset is None:
+        if one.step in _NO_ANOMALY or (one.score or 0.0) < 1.0 or one.onset is None:
             continue
         known = first.get(one.service)
         if known is None or known.onset is None or one.onset < known.onset:

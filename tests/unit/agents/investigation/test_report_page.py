@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from agents.analysis.findings import CauseKind, FindingKind, Source
+from agents.investigation.remedies import change_title, next_steps
+from agents.investigation.report import Costs, cited_in_order, labels, render
+from agents.investigation.timeline import timeline
+from schemas.events.evidence import Evidence
+from schemas.events.report import NextStep, Report, ReportedCause, RuledOut, TimelineEntry, Verdict
+from tests.fakes.evidence import AT, claim, evidence
+
+CPU = evidence("cart", indicator="cpu", statement="cart cpu rose from 0.2 to 0.8")
+LOG = evidence(
+    "cart",
+    FindingKind.ERROR_BURST,
+    Source.LOGS,
+    statement="cart logs `DROP` | <b>bold</b> [E9](http://x)\n# Title",
+)
+SLOW = evidence("frontend", indicator="latency", onset_s=20.0)
+DEPLOY = evidence(
+    "cart", FindingKind.RECENT_CHANGE, Source.CHANGES, onset_s=-10.0, title="cart 1.4.2", score=1.9
+)
+COSTS = Costs(queries=7, model_calls=2, rows_read=12_345, sql="SELECT 1")
+
+
+def report(**changes: Any) -> Report:
+    base: dict[str, Any] = {
+        "tenant": "acme",
+        "occurred_at": AT,
+        "investigation_id": "inv_1",
+        "incident_id": "inc_1",
+        "verdict": Verdict.CAUSE_FOUND,
+        "confidence": 0.82,
+        "headline": "cart - out of CPU (82 % sure)",
+        "summary": "cart cpu rose.",
+        "causes": (
+            ReportedCause(
+                service="cart",
+                kind="cpu",
+                confidence=0.82,
+                statement="cart cpu rose",
+                evidence_ids=(CPU.event_id, LOG.event_id),
+            ),
+        ),
+        "timeline": (TimelineEntry(at=AT, service="cart", what="cpu", evidence_id=CPU.event_id),),
+        "ruled_out": (RuledOut(service="frontend", reason="it calls cart", evidence_ids=(SLOW.event_id,)),),
+        "missing": ("no logs of frontend",),
+        "next_steps": (NextStep(action="Look", query="SELECT 2"), NextStep(action="Restart")),
+        "started_at": AT,
+        "finished_at": AT + timedelta(seconds=21),
+        "cost_nano_usd": 6_172,
+        "evidence_count": 9,
+    }
+    return Report(**{**base, **changes})
+
+
+def page(**changes: Any) -> str:
+    return render(report(**changes), (CPU, LOG, SLOW), COSTS)
+
+
+def test_the_first_line_is_the_verdict_and_the_second_thing_is_what_to_do() -> None:
+    blocks = page().split("\n\n")
+
+    assert blocks[0] == "# Cause found: cart - out of CPU (82 % sure)"
+    assert blocks[2] == "**Do first:** Look"
+
+
+def test_every_part_is_there_and_every_label_is_explained() -> None:
+    text = page()
+
+    for title in (
+        "Why",
+        "What to do",
+        "Timeline (2026-01-01, UTC)",
+        "Ruled out",
+        "What is missing",
+        "Evidence",
+        "Cost",
+    ):
+        assert f"\n## {title}" in text
+    for label, one in (("E1", CPU), ("E2", LOG), ("E3", SLOW)):
+        assert f"[{label}" in text or f", {label}" in text
+        assert f"**{label}** {one.step}" in text
+        assert one.event_id in text
+    assert "6 more findings" in text
+
+
+def test_what_others_wrote_cannot_form_markdown() -> None:
+    text = page()
+
+    assert "\n# Title" not in text
+    assert "<b>" not in text.replace("\\<b\\>", "")
+    assert "[E9](http" not in text
+    assert r"\| \<b\>" in text
+
+
+def test_the_cost_line_shows_the_money_and_the_sql_behind_it() -> None:
+    text = page()
+
+    assert "$0.000006 for 7 queries (12,345 rows read), 2 model calls." in text
+    assert "```sql\nSELECT 1\n```" in text
+    assert "Investigated in 21 s by statistics alone." in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"cost_nano_usd": None}, "unknown: a part of it has no known price"),
+        ({"cost_nano_usd": 0}, "$0.000000"),
+        ({"cost_nano_usd": 1_234_000_000}, "$1.23"),
+        ({"mode": "gpt-4o"}, "by statistics and gpt-4o"),
+        ({"recurrence_of": "inv_0"}, "Answered from memory of `inv_0`"),
+    ],
+)
+def test_the_footer_says_how_it_was_made(changes: dict[str, Any], said: str) -> None:
+    assert said in page(**changes)
+
+
+def test_parts_without_content_are_left_out() -> None:
+    bare = page(causes=(), timeline=(), ruled_out=(), missing=(), next_steps=(), verdict=Verdict.BENIGN)
+
+    assert "# Benign: " in bare
+    for title in ("Why", "What to do", "Timeline", "Ruled out", "missing", "Evidence"):
+        assert f"## {title}" not in bare
+
+
+def test_a_query_with_a_fence_in_it_does_not_end_the_block() -> None:
+    text = page(next_steps=(NextStep(action="Look", query="SELECT '```'\n# no"),))
+
+    assert "SELECT '''''''" in text or "'''" in text
+    assert text.count("```") % 2 == 0
+
+
+def test_a_page_is_never_longer_than_the_event_allows() -> None:
+    many = tuple(RuledOut(service=f"s{n}", reason="x" * 30_000) for n in range(50))
+
+    assert len(page(ruled_out=many)) < 262_144
+
+
+def test_labels_follow_the_order_of_first_mention() -> None:
+    assert labels(report()) == {CPU.event_id: "E1", LOG.event_id: "E2", SLOW.event_id: "E3"}
+    shown = cited_in_order([claim("cart", CPU, LOG)], [claim("frontend", SLOW)], (SLOW, CPU, LOG))
+    assert [(label, one.event_id) for label, one in shown] == [
+        ("E1", CPU.event_id),
+        ("E2", LOG.event_id),
+        ("E3", SLOW.event_id),
+    ]
+
+
+@pytest.mark.parametrize("kind", list(CauseKind))
+def test_every_kind_of_cause_has_steps_that_name_it_and_the_first_one_only_looks(kind: CauseKind) -> None:
+    steps = next_steps(claim("cart", CPU, DEPLOY, kind=kind), (CPU, DEPLOY))
+
+    assert len(steps) >= 2
+    assert all("{" not in step.action for step in steps)
+    assert steps[0].query == CPU.query
+    first = steps[0].action.split()[0]
+    assert first in {"See", "Compare", "Read", "Ask", "Look", "Measure"}
+
+
+def test_a_deploy_is_rolled_back_by_name() -> None:
+    steps = next_steps(claim("cart", CPU, DEPLOY, kind=CauseKind.DEPLOY), (CPU, DEPLOY))
+
+    assert any(step.action == 'Roll back "cart 1.4.2"' for step in steps)
+    assert change_title(claim("cart", CPU), (CPU, DEPLOY)) == ""
+
+
+def test_a_runbook_is_read_before_anything_is_touched() -> None:
+    book = evidence(
+        "", FindingKind.RUNBOOK, Source.KNOWLEDGE, onset_s=None, title="Cart CPU", url="https://wiki/cart"
+    )
+
+    steps = next_steps(claim("cart", CPU), (CPU, book))
+
+    assert steps[1].action == 'Read the runbook "Cart CPU" (https://wiki/cart)'
+
+
+def test_the_timeline_has_what_is_cited_and_each_service_s_first_anomaly_by_time() -> None:
+    later = evidence("frontend", FindingKind.SPIKE, indicator="errors", onset_s=50.0)
+    quiet = evidence("payment", score=0.3)
+    alarm = evidence("cart", FindingKind.FIRST_ALARM, Source.ALARMS, onset_s=5.0, score=None)
+    grouped = evidence("cart", FindingKind.METRIC_ALARM, Source.ALARMS, onset_s=6.0)
+
+    entries = timeline((later, SLOW, quiet, alarm, grouped, CPU, DEPLOY), [claim("cart", DEPLOY)])
+
+    assert [entry.evidence_id for entry in entries] == [one.event_id for one in (DEPLOY, CPU, alarm, SLOW)]
+
+
+def test_the_timeline_is_short() -> None:
+    many: list[Evidence] = [evidence(f"s{n}", onset_s=float(n)) for n in range(40)]
+
+    assert len(timeline(many, [])) == 12
