@@ -176,6 +176,8 @@ def _is_abnormal(findings: Iterable[Finding]) -> bool:
 
 def _convicts(clue: Clue) -> bool:
     finding = clue.finding
+    if finding.source is Source.LOGS and (finding.score or 0.0) < _ALONE:
+        return False  # the split was chosen for its contrast: a little of it is chance
     return (
         clue.bad
         and finding.source in _MEASURED

@@ -328,3 +328,19 @@ def test_a_flooded_store_that_logs_less_of_one_line_is_still_flooded() -> None:
         shift("db", "request_rate", 100, 600, 20.0),
     ]
     assert first(ranked([*found, fewer])) == "cart"
+
+
+def test_a_little_contrast_in_logs_is_chance() -> None:
+    def lines(service: str, score: float) -> Finding:
+        return Finding(
+            source=Source.LOGS,
+            kind=FindingKind.ERROR_BURST,
+            service=service,
+            subject=f"{service}|failed|error_burst",
+            statement=f"{service} failed",
+            score=score,
+            direction=1,
+        )
+
+    assert not ranked([lines("cart", 1.1), lines("db", 1.2)]).abnormal
+    assert ranked([lines("cart", 1.6)]).abnormal
