@@ -36,7 +36,10 @@ class FaultProfile:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault. `service` owns the cause; `starts_s` counts from the simulation's start; `strength` is in (0, 1]."""
+    """One fault. `service` owns the cause; `starts_s` counts from the simulation's start; `strength` is in (0, 1].
+
+    `host` is the service's own where it is not given.
+    """
 
     kind: FaultKind
     service: str
@@ -44,6 +47,10 @@ class Fault:
     ramp_s: float
     strength: float
     host: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.host:
+            object.__setattr__(self, "host", SHOP[self.service].host)
 
     @property
     def expected_service(self) -> str:
@@ -110,7 +117,6 @@ def choose_fault(kind: FaultKind, seed: int) -> Fault:
     return Fault(
         kind=kind,
         service=service,
-        host=SHOP[service].host,
         starts_s=float(rng.randint(20, 35)),
         ramp_s=rng.uniform(*profile.ramp_s),
         strength=rng.uniform(0.75, 1.0),

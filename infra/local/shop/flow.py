@@ -51,11 +51,12 @@ class Vitals:
 
 
 class Flow:
-    """The shop's state from one tick to the next: what failed in the last one."""
+    """The shop's state from one tick to the next: what failed or was refused in the last one."""
 
     def __init__(self, usual: Mapping[str, Vitals] | None = None) -> None:
         self._usual = NOMINAL if usual is None else usual
         self._failed: dict[tuple[str, str], float] = {}
+        self._refused: dict[str, float] = {}
 
     def step(self, load: float, stress: Mapping[str, Stress]) -> dict[str, Vitals]:
         """Return every service's vitals at `load` (1 is the day's mean) under `stress`; services not named are calm."""
@@ -69,7 +70,7 @@ class Flow:
         rates = dict.fromkeys(SHOP, 0.0) | {ENTRY: ENTRY_RATE * load}
         for name in TOP_DOWN:
             own = stress.get(name, CALM)
-            going = rates[name] * (1.0 - own.errors)
+            going = rates[name] * (1.0 - own.errors) * (1.0 - self._refused.get(name, 0.0))
             for call in SHOP[name].calls:
                 failed = self._failed.get((name, call.callee), 0.0)
                 rates[call.callee] += going * call.per_request * own.calls * (1.0 + _RETRIES * failed)
@@ -84,6 +85,7 @@ class Flow:
             _stretch(service.cpu, cpu / max(0.05, 1.0 - own.steal)) * own.slow * (1.0 + 9.0 * own.io_wait)
         )
         pool, wait_ms, refused = self._pool(service, rate, own, below)
+        self._refused[service.name] = refused
         p50 = service.own_ms * stretch + own.delay_ms + wait_ms + 0.15 * own.gc_ms
         excess = (
             (service.own_ms * stretch * (_SPREAD - 1)) ** 2
@@ -98,7 +100,8 @@ class Flow:
             timeouts[call.callee] = failed
             calls = call.per_request * own.calls
             p50 += calls * min(callee.p50_ms, limit)
-            excess += (_weight(call, own) * (min(callee.p95_ms, limit) - min(callee.p50_ms, limit))) ** 2
+            usual = min(1.0, call.per_request) * min(callee.p50_ms, limit)
+            excess += (_weight(call, own) * (min(callee.p95_ms, limit) - usual)) ** 2
             # Each failed call is tried once more.
             passed *= 1.0 - min(1.0, call.per_request) * failed ** (1.0 + _RETRIES)
         return Vitals(
@@ -129,14 +132,14 @@ class Flow:
         base = self._usual.get(service.pooled)
         held = rate / NOMINAL_RATE[service.name] * own.calls
         slower = below[service.pooled].p50_ms / base.p50_ms if base else 1.0
-        wanted = _POOL_SHARE * held * (1.0 + 0.25 * (slower - 1.0)) + own.held
+        wanted = _POOL_SHARE * held * (1.0 + 0.2 * (slower - 1.0)) + own.held
         over = max(0.0, wanted - 0.8)
-        return min(1.0, wanted), min(900.0, 900.0 * over), min(0.4, 0.5 * max(0.0, wanted - 1.0))
+        return min(1.0, wanted), min(600.0, 500.0 * over), min(0.4, 0.5 * max(0.0, wanted - 1.0))
 
     def _timeout_ms(self, callee: str) -> float:
-        """How long callers wait: eight times the normal tail, at least a tenth of a second."""
+        """How long callers wait: eight times the normal tail, at least a quarter of a second."""
         base = self._usual.get(callee)
-        return max(100.0, 8.0 * base.p95_ms) if base else math.inf
+        return max(250.0, 8.0 * base.p95_ms) if base else math.inf
 
     def _note(self, caller: str, callee: str, share: float) -> float:
         self._failed[caller, callee] = share

@@ -64,12 +64,12 @@ def _lagged(rng: Random, for_s: float) -> float:
 
 def _service_rules(service: Service, rng: Random) -> list[Rule]:
     p95 = NOMINAL[service.name].p95_ms
-    slow = max(250.0, 8 * p95) if service.store else 2.2 * p95
+    slow = max(250.0, 8 * p95) if service.store else 1.8 * p95
     severity = Severity.CRITICAL if service.name == "api-gateway" else Severity.MAJOR
     return [
         Rule("HighErrorRate", service.name, "error_rate", 0.05, 0.03, severity, _lagged(rng, 4)),
         Rule(
-            "HighLatency", service.name, "latency_p95_ms", slow, 0.8 * slow, Severity.MAJOR, _lagged(rng, 4)
+            "HighLatency", service.name, "latency_p95_ms", slow, 0.85 * slow, Severity.MAJOR, _lagged(rng, 4)
         ),
     ]
 
@@ -93,7 +93,7 @@ def _resource_rules(service: Service, rng: Random) -> list[Rule]:
 
 
 def _symptoms(rng: Random) -> list[Rule]:
-    slow = 1.8 * NOMINAL[ENTRY].p95_ms
+    slow = 1.45 * NOMINAL[ENTRY].p95_ms
     return [
         Rule(
             "ErrorBudgetBurn",

@@ -38,7 +38,11 @@ class Stress:
 
 
 CALM = Stress()
-_LOCK_WAIT_MS = 40.0
+_LOCK_WAIT_MS = 50.0
+_EXTRA_WORK_MS = 80.0
+# A starved thread waits for its turn more than once in a request; a store needs fewer turns.
+_TURN_MS = 100.0
+_STORE_TURN_MS = 35.0
 
 
 def stresses(fault: Fault, level: float) -> dict[str, Stress]:
@@ -62,7 +66,7 @@ def _own(fault: Fault, level: float, force: float) -> Stress:  # noqa: PLR0911 -
             waits = _LOCK_WAIT_MS / SHOP[fault.service].own_ms
             return Stress(slow=1 + waits * force, threads=1 + 0.8 * force, io_wait=0.02 * force)
         case FaultKind.CONNECTION_POOL:
-            return Stress(held=1.1 * force, threads=1 + 0.7 * force)
+            return Stress(held=1.3 * force, threads=1 + 0.7 * force)
         case FaultKind.NETWORK_DELAY:
             return Stress(delay_ms=260 * force, retransmits=60 * force, errors=0.03 * force)
         case FaultKind.DISK_FULL:
@@ -72,8 +76,9 @@ def _own(fault: Fault, level: float, force: float) -> Stress:  # noqa: PLR0911 -
                 disk=room * min(1.0, level * 1.3), io_wait=0.55 * force, errors=0.45 * full * fault.strength
             )
         case FaultKind.CONFIG_FLAG:
+            work = _EXTRA_WORK_MS / SHOP[fault.service].own_ms
             return Stress(
-                calls=1 + 1.8 * force, cpu=0.3 * force, slow=1 + 3.5 * force, memory=1 + 0.15 * force
+                calls=1 + 1.8 * force, cpu=0.25 * force, slow=1 + work * force, memory=1 + 0.15 * force
             )
         case FaultKind.NOISY_NEIGHBOUR:
             raise ValueError("a noisy neighbour stresses its whole host")
@@ -83,7 +88,10 @@ def _own(fault: Fault, level: float, force: float) -> Stress:  # noqa: PLR0911 -
 
 def _noisy(fault: Fault, force: float) -> dict[str, Stress]:
     """The hog works on its batch; who shares its host waits for the CPU."""
-    suffering = Stress(steal=0.72 * force, delay_ms=15.0 * force)
-    neighbours = [s.name for s in SHOP.values() if s.host == fault.host and s.name != fault.service]
+    neighbours = [s for s in SHOP.values() if s.host == fault.host and s.name != fault.service]
+    starved = {
+        s.name: Stress(steal=0.72 * force, delay_ms=force * (_STORE_TURN_MS if s.store else _TURN_MS))
+        for s in neighbours
+    }
     hog = Stress(batch=0.7 * force, threads=1 + 1.5 * force, memory=1 + 0.5 * force, io_wait=0.12 * force)
-    return dict.fromkeys(neighbours, suffering) | {fault.service: hog}
+    return starved | {fault.service: hog}
