@@ -7,14 +7,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
+from typer.core import TyperArgument, TyperGroup, TyperOption
+from typer.main import get_command
 
 from infra.cli.exit_codes import ExitCode
 from infra.cli.main import app
-from infra.runtime.settings import Settings
+from infra.runtime.settings import LlmProvider, Settings
 from schemas.avro_derivation import derive
 from schemas.metrics import CATALOGUE as METRICS
 from schemas.registry import builtin_registry
@@ -45,6 +46,11 @@ def _settings() -> Iterator[str]:
         Settings.__doc__ or ""
     ) + " They come, first wins, from command-line options, environment variables and `tocsin.toml`.\n"
     yield from _table(("variable", "default", "meaning"), _fields(Settings, "TOCSIN_"))
+    yield (
+        "\n## A model provider\n\nOne object of the list `TOCSIN_LLM__PROVIDERS`, "
+        "or one `[[llm.providers]]` of `tocsin.toml`.\n"
+    )
+    yield from _table(("key", "default", "meaning"), _fields(LlmProvider, ""))
 
 
 def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
@@ -53,8 +59,9 @@ def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _fields(kind, f"{prefix}{name.upper()}__")
         else:
-            default = "" if info.default is PydanticUndefined else f"`{info.default}`"
-            yield f"`{prefix}{name.upper()}`", default, info.description or ""
+            given = "" if info.default is PydanticUndefined else str(info.default)
+            default = f"`{given}`" if given else ""
+            yield f"`{prefix}{name.upper() if prefix else name}`", default, info.description or ""
 
 
 def _metrics() -> Iterator[str]:
@@ -112,30 +119,30 @@ def _cli() -> Iterator[str]:
     yield from _table(
         ("status", "meaning"), ((code.value, code.name.lower().replace("_", " ")) for code in ExitCode)
     )
-    group = typer.main.get_command(app)
-    assert isinstance(group, click.Group)
-    yield from _commands(group, "tocsin", click.Context(group, info_name="tocsin"))
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    yield from _commands(group, "tocsin", typer.Context(group, info_name="tocsin"))
 
 
-def _commands(group: click.Group, path: str, parent: click.Context) -> Iterator[str]:
+def _commands(group: TyperGroup, path: str, parent: typer.Context) -> Iterator[str]:
     for name, command in sorted(group.commands.items()):
         if command.hidden:
             continue
-        context = click.Context(command, info_name=name, parent=parent)
+        context = typer.Context(command, info_name=name, parent=parent)
         yield f"\n## {path} {name}\n\n{(command.help or '').strip()}\n"
-        if isinstance(command, click.Group):
+        if isinstance(command, TyperGroup):
             yield from _commands(command, f"{path} {name}", context)
         else:
             yield f"```text\n{command.get_usage(context)}\n```\n"
-            yield from _table(("option", "meaning"), _options(command))
+            yield from _table(("option", "meaning"), _options(command.params))
 
 
-def _options(command: click.Command) -> Iterator[tuple[str, str]]:
-    for parameter in command.params:
-        if isinstance(parameter, click.Option) and not parameter.hidden:
+def _options(parameters: Iterable[object]) -> Iterator[tuple[str, str]]:
+    for parameter in parameters:
+        if isinstance(parameter, TyperOption) and not parameter.hidden:
             yield f"`{', '.join(parameter.opts)}`", parameter.help or ""
-        elif isinstance(parameter, click.Argument):
-            yield f"`{parameter.human_readable_name}`", getattr(parameter, "help", None) or ""
+        elif isinstance(parameter, TyperArgument):
+            yield f"`{(parameter.name or '').upper()}`", parameter.help or ""
 
 
 def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:

@@ -77,6 +77,10 @@ class Policy(Record):
     priority: Annotated[int, Field(ge=0, le=100)] = 50
     observe_s: Annotated[float, Field(ge=0)] = 20.0
     """How much event time after the first alarm the investigation waits for and looks at, in seconds."""
+    baseline_s: Annotated[float, Field(gt=0)] | None = None
+    """How much normal time to compare with, in seconds: more where samples are minutes apart. None: the worker's own."""
+    lead_s: Annotated[float, Field(ge=0)] | None = None
+    """How long before its first alarm a fault may have begun, in seconds. None: the worker's own."""
     cooldown_s: Annotated[float, Field(ge=0)] = 3600.0
     """A recurrence within this time is answered from memory."""
     defer_s: Annotated[float, Field(ge=0)] = 0.0

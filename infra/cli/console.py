@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 import orjson
@@ -34,13 +34,15 @@ def print_error(error: TocsinError) -> None:
         err.print(f"[bold]cure:[/]  {_escaped(error.cure)}", highlight=False)
 
 
-def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
-    """Return a table of texts; numbers are right-aligned."""
+def table(
+    title: str, columns: Iterable[str], rows: Iterable[Iterable[object]], *, whole: Collection[str] = ()
+) -> Table:
+    """Return a table of texts; numbers are right-aligned. Columns in `whole` are never broken: ids to copy."""
     made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     listed = [[("" if cell is None else cell) for cell in row] for row in rows]
     for number, name in enumerate(columns):
         numeric = bool(listed) and all(isinstance(row[number], int | float) for row in listed)
-        made.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        made.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=name in whole)
     for row in listed:
         made.add_row(*(_escaped(str(cell)) for cell in row))
     return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from pydantic import ValidationError
 
@@ -12,7 +13,9 @@ from infra.runtime.settings import Settings
 from schemas.errors import ConfigurationError, UnavailableError
 from streams.kafka import KafkaSettings
 
-__all__ = ["Installation", "load_installation", "load_settings"]
+__all__ = ["Installation", "begin_log_epoch", "load_installation", "load_settings", "read_log_epoch"]
+
+_EPOCH_FILE = "log-epoch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class Installation:
     kafka: KafkaSettings
     redis_url: str
     clickhouse_url: str
+    log_epoch: str
+    """Names the incarnation of the broker's log: offsets of another one are other messages."""
 
 
 def load_settings(data_dir: Path | None = None, tenant: str | None = None) -> Settings:
@@ -57,7 +62,21 @@ def load_installation(settings: Settings) -> Installation:
         kafka=_kafka(settings, running),
         redis_url=settings.redis.url or _of_stack(running, "redis_url", settings),
         clickhouse_url=settings.clickhouse.url or _of_stack(running, "clickhouse_url", settings),
+        log_epoch=settings.land.epoch or read_log_epoch(settings.data_dir),
     )
+
+
+def begin_log_epoch(data_dir: Path) -> None:
+    """Note that a broker which forgets has begun a new log. Blocks on the disk."""
+    (data_dir / _EPOCH_FILE).write_text(uuid4().hex, encoding="ascii")
+
+
+def read_log_epoch(data_dir: Path) -> str:
+    """Return the current log's name; empty for a broker that keeps its log."""
+    try:
+        return (data_dir / _EPOCH_FILE).read_text(encoding="ascii")
+    except FileNotFoundError:
+        return ""
 
 
 def _kafka(settings: Settings, running: StackState | None) -> KafkaSettings:

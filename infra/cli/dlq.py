@@ -62,8 +62,8 @@ def list_(
         for one in rows:
             emit(_brief(one))
         return
-    columns = ("id", "when", "reason", "stage", "from", "tenant", "retries", "detail")
-    out.print(table("Dead letters", columns, [_cells(one) for one in rows]))
+    columns = ("id", "when", "reason", "stage", "from", "tenant", "retries")
+    out.print(table("Dead letters", columns, [_cells(one) for one in rows], whole=("id",)))
     if rows:
         counted = Counter(one.reason for one in rows)
         out.print(", ".join(f"{reason}: {count}" for reason, count in counted.most_common()), highlight=False)
@@ -235,7 +235,7 @@ def _rows(
 def _cells(one: DeadLetterRow) -> tuple[object, ...]:
     where = f"{one.source_topic}:{one.source_partition}:{one.source_offset}"
     at = when(one.occurred_at)
-    return one.event_id, at, one.reason, one.stage, where, one.tenant, one.retries, one.detail
+    return one.event_id, at, one.reason, one.stage, where, one.tenant, one.retries
 
 
 def _brief(one: DeadLetterRow | DeadLetter) -> dict[str, object]:

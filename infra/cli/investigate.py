@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated
@@ -13,6 +14,7 @@ from infra.cli.console import emit, err, out, when
 from infra.cli.context import Installation, load_installation, load_settings
 from infra.cli.exit_codes import ExitCode
 from infra.cli.incidents import ReportFormat, show_report
+from infra.cli.manual import manual_request
 from infra.cli.options import AsJson, DataDir, TenantName
 from infra.cli.rows import instant
 from infra.cli.tables import address_of, ask
@@ -21,10 +23,7 @@ from schemas import ids
 from schemas.control import DEFAULT_POLICY
 from schemas.errors import InvalidRequestError, NotFoundError, UnavailableError
 from schemas.events import (
-    AlarmRaw,
     Incident,
-    IncidentAlarm,
-    IncidentTransition,
     InvestigationRequested,
     InvestigationState,
     InvestigationStatus,
@@ -38,7 +37,7 @@ from sinks.clickhouse.queries.reports import get_report
 from streams.producer import open_producer
 from streams.reader import ReadEvent, TopicReader, open_reader
 
-__all__ = ["incident_by_hand", "investigate", "request_by_hand"]
+__all__ = ["investigate", "request_by_hand"]
 
 _SOURCE = "manual"
 _PRIORITY = 90
@@ -69,7 +68,7 @@ def investigate(
     if bool(incident) == bool(service):
         raise InvalidRequestError("investigate what?", cure="Name an incident, or a --service; not both.")
     if service:
-        what = incident_by_hand(settings.tenant, service, _time(at, now), now)
+        what = manual_request(settings.tenant, service, _time(at, now)).incident
     elif at is None:
         what = ask(settings, lambda clickhouse: _incident(clickhouse, settings.tenant, incident))
     else:
@@ -82,36 +81,6 @@ def investigate(
         return
     found = asyncio.run(_ask_and_follow(installation, request, timeout))
     show_report(found, form, as_json=as_json)
-
-
-def incident_by_hand(tenant: str, service: str, at: datetime, now: datetime) -> Incident:
-    """Return an incident with one alarm that nobody raised; its ids follow from tenant, service and time."""
-    alarm = AlarmRaw(
-        tenant=tenant,
-        occurred_at=at,
-        started_at=at,
-        source=_SOURCE,
-        fingerprint=f"{_SOURCE}/{service}",
-        name="AskedByHand",
-        service=service,
-        summary=f"someone asked what happened to {service}",
-    )
-    shared = {name: getattr(alarm, name) for name in IncidentAlarm.model_fields if name != "alarm_event_id"}
-    return Incident(
-        tenant=tenant,
-        occurred_at=at,
-        incident_id=ids.incident_id(alarm.event_id),
-        revision=1,
-        transition=IncidentTransition.OPENED,
-        opened_at=at,
-        title=f"{service}, asked by hand",
-        severity=alarm.severity,
-        services=(service,),
-        alarms=(IncidentAlarm(alarm_event_id=alarm.event_id, **shared),),
-        alarm_count=1,
-        active_count=1,
-        updated_at=now,
-    )
 
 
 def request_by_hand(incident: Incident, now: datetime) -> InvestigationRequested:
@@ -197,13 +166,14 @@ def _line(status: InvestigationStatus) -> str:
 
 async def _report(installation: Installation, request: InvestigationRequested) -> Report:
     """Wait until the report has landed."""
-    async with open_clickhouse(address_of(installation)) as clickhouse, asyncio.timeout(_LANDS_WITHIN_S):
+    wanted, deadline = request.investigation_id, time.monotonic() + _LANDS_WITHIN_S
+    async with open_clickhouse(address_of(installation)) as clickhouse:
         while True:
             try:
-                return await get_report(
-                    clickhouse, tenant=request.tenant, investigation_id=request.investigation_id
-                )
+                return await get_report(clickhouse, tenant=request.tenant, investigation_id=wanted)
             except NotFoundError:
+                if time.monotonic() > deadline:
+                    raise
                 await asyncio.sleep(_ASK_AGAIN_S)
 
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.cli.context import begin_log_epoch
 from infra.cli.topics import ensure_topics
 from infra.local.events import ProcessEvent
 from infra.local.ports import PortBook
@@ -112,6 +113,8 @@ class LocalStack:
     async def _after_ready(self, spec: ProcessSpec) -> None:
         """Our own servers get theirs as soon as they answer, also after a restart that lost everything."""
         if spec.name == "broker":
+            if spec.memory_only:
+                begin_log_epoch(self._settings.data_dir)
             await ensure_topics(self._kafka(), self._settings.kafka.replication_factor)
         if spec.name == "clickhouse":
             await self._migrate()
@@ -163,7 +166,7 @@ class LocalStack:
             log_file=(self._settings.data_dir / "logs" / f"{role}.log").resolve(),
             ready=HttpOk("127.0.0.1", port, "/metrics"),
             ready_deadline_s=60.0,
-            stop_deadline_s=6.0,
+            stop_deadline_s=8.0,
             ports=(port,),
             cure=f"Read its log; `tocsin role {role}` runs it in the foreground.",
         )

@@ -13,6 +13,7 @@ from infra.cli import (
     incidents,
     investigate,
     migrate,
+    replay,
     role,
     send,
     topics,
@@ -21,6 +22,7 @@ from infra.cli import (
 )
 from infra.cli.console import err, print_error
 from infra.cli.demo import command as demo
+from infra.cli.eval import evaluate
 from infra.cli.exit_codes import ExitCode, exit_code_of
 from schemas.errors import TocsinError
 
@@ -50,6 +52,8 @@ app.command(rich_help_panel=_USE)(evidence.evidence)
 app.command(rich_help_panel=_USE)(costs.costs)
 app.command(rich_help_panel=_CARE)(verify.verify)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=_CARE)
+app.command("eval", rich_help_panel=_CARE)(evaluate)
+app.command("replay-case", rich_help_panel=_CARE)(replay.replay_case)
 app.command(rich_help_panel=_CARE)(topics.topics)
 app.command(rich_help_panel=_CARE)(migrate.migrate)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
@@ -15,20 +16,31 @@ from infra.cli.context import Installation, load_installation, load_settings
 from infra.cli.exit_codes import ExitCode
 from infra.cli.options import AsJson, DataDir
 from infra.cli.tables import address_of
-from schemas.events import AlarmChanged, AlarmRaw, Event, Incident, InvestigationRequested, KpiBatch
+from schemas.events import (
+    AlarmChanged,
+    AlarmRaw,
+    Event,
+    Incident,
+    InvestigationRequested,
+    InvestigationStatus,
+    KpiBatch,
+    RequestKind,
+)
 from schemas.topics import CATALOGUE
 from sinks import verify as proof
+from sinks.checks import Check, CheckResult, check_investigations
 from sinks.clickhouse.client import ClickHouse, open_clickhouse
-from streams.admin import TopicAdmin, open_admin
+from streams.admin import GroupOffset, open_admin
 from streams.kafka import KafkaSettings
 from streams.reader import ReadEvent, open_reader
 
-__all__ = ["verify"]
+__all__ = ["queued_requests", "verify"]
 
-_GROUPS: dict[str, tuple[str, ...]] = {
+_INVESTIGATE = "tocsin.investigate"
+_GROUPS: Mapping[str, tuple[str, ...]] = {
     "tocsin-triage": (AlarmRaw.TOPIC, AlarmChanged.TOPIC, Incident.TOPIC),
     "tocsin.detect": (KpiBatch.TOPIC,),
-    "tocsin.investigate": (InvestigationRequested.TOPIC,),
+    _INVESTIGATE: (InvestigationRequested.TOPIC,),
     "tocsin.land": tuple(CATALOGUE),
 }
 _LOOK_AGAIN_S = 0.5
@@ -49,44 +61,86 @@ def verify(
     """
     installation = load_installation(load_settings(data))
     with err.status("reading topics and tables ..."):
-        report, lag = asyncio.run(_verified(installation, time.monotonic() + settle))
+        found = asyncio.run(_verified(installation, time.monotonic() + settle))
     if as_json:
-        emit(_json(report, lag))
+        emit(_json(found))
     else:
-        _show(report, lag)
-    if not report.holds:
+        _show(found)
+    if found.problems:
         raise typer.Exit(ExitCode.NEGATIVE)
 
 
-async def _verified(installation: Installation, deadline: float) -> tuple[proof.VerifyReport, dict[str, int]]:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The judgement. `queued` investigations wait for a worker; `lag` counts messages still to be handled by group."""
+
+    report: proof.VerifyReport
+    results: tuple[CheckResult, ...]
+    queued: int
+    lag: Mapping[str, int]
+
+    @property
+    def problems(self) -> tuple[CheckResult, ...]:
+        return tuple(one for one in self.results if not one.holds)
+
+
+async def _verified(installation: Installation, deadline: float) -> _Found:
     """Judge; where something is missing and there is time left, wait and judge again: it may have been on its way."""
-    epoch = installation.settings.land.epoch
-    async with (
-        open_admin(installation.kafka) as admin,
-        open_clickhouse(address_of(installation)) as clickhouse,
-    ):
+    async with open_clickhouse(address_of(installation)) as clickhouse:
         while True:
-            lag = await _settled(admin, installation.kafka, deadline)
-            report = await _judged(clickhouse, installation.kafka, epoch)
-            if report.holds or time.monotonic() >= deadline:
-                return report, lag
+            offsets = await _settled(installation.kafka, deadline)
+            found = await _judged(clickhouse, installation, offsets)
+            if not found.problems or time.monotonic() >= deadline:
+                return found
             await asyncio.sleep(_LOOK_AGAIN_S)
 
 
-async def _judged(clickhouse: ClickHouse, kafka: KafkaSettings, epoch: str) -> proof.VerifyReport:
-    return await proof.verify(clickhouse, _Topics(kafka), epoch=epoch)
+async def _judged(
+    clickhouse: ClickHouse, installation: Installation, offsets: Collection[GroupOffset]
+) -> _Found:
+    topics = _Topics(installation.kafka)
+    report = await proof.verify(clickhouse, topics, epoch=installation.settings.land.epoch)
+    finished = {one.partition: one.committed or 0 for one in offsets if one.group.endswith(_INVESTIGATE)}
+    queued = queued_requests(topics.requests, topics.heard_of, finished)
+    lost = set(topics.requests) - topics.heard_of - queued
+    answered = check_investigations(
+        topics.requests, set(topics.requests) - lost, InvestigationRequested.TOPIC
+    )
+    results = tuple(answered if one.check is Check.ANSWERED else one for one in report.results)
+    lag: Counter[str] = Counter()
+    for one in offsets:
+        lag[one.group] += one.lag
+    return _Found(report, results, len(queued), lag)
 
 
-async def _settled(admin: TopicAdmin, kafka: KafkaSettings, deadline: float) -> dict[str, int]:
-    """Wait until no group is behind, or the deadline. Returns how far each is behind then."""
+def queued_requests(
+    requests: Mapping[str, tuple[int, int]], heard_of: Collection[str], finished: Mapping[int, int]
+) -> set[str]:
+    """Return the investigations that wait for a worker: nothing is heard of them, and their turn has not come.
+
+    `requests` gives the place of each, partition and offset; `finished` the offset in each partition below which
+    every request has been brought to its end.
+    """
+    return {
+        one
+        for one, (partition, offset) in requests.items()
+        if one not in heard_of and offset >= finished.get(partition, 0)
+    }
+
+
+async def _settled(kafka: KafkaSettings, deadline: float) -> tuple[GroupOffset, ...]:
+    """Wait until no group is behind, or the deadline. Returns how far each is then."""
     while True:
-        lag = {
-            group: sum(one.lag for one in await admin.lag(f"{kafka.topic_prefix}{group}", topics))
-            for group, topics in _GROUPS.items()
-        }
-        if not any(lag.values()) or time.monotonic() >= deadline:
-            return lag
+        asked = (_offsets(kafka, group, topics) for group, topics in _GROUPS.items())
+        offsets = tuple(one for some in await asyncio.gather(*asked) for one in some)
+        if not any(one.lag for one in offsets) or time.monotonic() >= deadline:
+            return offsets
         await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+async def _offsets(kafka: KafkaSettings, group: str, topics: Collection[str]) -> tuple[GroupOffset, ...]:
+    async with open_admin(kafka) as admin:
+        return await admin.lag(f"{kafka.topic_prefix}{group}", topics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,60 +153,64 @@ class _Read:
     event: Event | None
 
 
-@dataclass(frozen=True, slots=True)
 class _Topics:
-    """Satisfies sinks.ports.TopicReader."""
+    """Satisfies sinks.ports.TopicReader, and notes who asked for investigations and of whom something was heard."""
 
-    kafka: KafkaSettings
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        self.requests: dict[str, tuple[int, int]] = {}
+        self.heard_of: set[str] = set()
 
     async def read(self, topic: str) -> AsyncIterator[_Read]:
-        async with open_reader(self.kafka) as reader:
+        async with open_reader(self._kafka) as reader:
             async for read in reader.events([topic]):
                 event = read.event if isinstance(read, ReadEvent) else None
-                yield _Read(topic, read.message.partition, read.message.offset, event)
+                place = (read.message.partition, read.message.offset)
+                self._note(event, place)
+                yield _Read(topic, *place, event)
+
+    def _note(self, event: Event | None, place: tuple[int, int]) -> None:
+        match event:
+            case InvestigationRequested() if event.kind is not RequestKind.CANCEL:
+                self.requests[event.investigation_id] = place
+            case InvestigationStatus():
+                self.heard_of.add(event.investigation_id)
+            case _:
+                pass
 
 
-def _show(report: proof.VerifyReport, lag: dict[str, int]) -> None:
+def _show(found: _Found) -> None:
     rows = [
         (one.check.value, one.topic, one.looked_at, one.wrong, "ok" if one.holds else "WRONG")
-        for one in report.results
+        for one in found.results
     ]
     out.print(table("Verify", ("check", "topic", "looked at", "wrong", ""), rows))
-    for one in report.problems:
+    for one in found.problems:
         out.print(f"\n[bold red]{one.check.value} {one.topic}[/]: {one.wrong} wrong", highlight=False)
         for example in one.examples:
             out.print(f"  {example}", highlight=False, markup=False)
-    counts = report.investigations
-    out.print(
-        f"\ninvestigations: {counts.requested} asked for, {counts.ended} ended, {counts.under_way} under way",
-        highlight=False,
-    )
-    behind = {group: messages for group, messages in lag.items() if messages}
+    told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in _investigations(found).items())
+    out.print(f"\ninvestigations: {told}", highlight=False)
+    behind = ", ".join(f"{group} by {messages}" for group, messages in found.lag.items() if messages)
     if behind:
-        told = ", ".join(f"{group} by {messages}" for group, messages in behind.items())
-        err.print(f"[yellow]still behind:[/] {told}; a longer --settle waits for them", highlight=False)
+        err.print(f"[yellow]still behind:[/] {behind}; a longer --settle waits for them", highlight=False)
 
 
-def _json(report: proof.VerifyReport, lag: dict[str, int]) -> dict[str, object]:
-    counts = report.investigations
+def _json(found: _Found) -> dict[str, object]:
     return {
-        "holds": report.holds,
-        "checks": [
-            {
-                "check": one.check.value,
-                "topic": one.topic,
-                "looked_at": one.looked_at,
-                "wrong": one.wrong,
-                "examples": list(one.examples),
-            }
-            for one in report.results
-        ],
-        "messages": dict(report.messages),
-        "investigations": {
-            "requested": counts.requested,
-            "ended": counts.ended,
-            "under_way": counts.under_way,
-            "silent": counts.silent,
-        },
-        "lag": lag,
+        "holds": not found.problems,
+        "checks": [asdict(one) for one in found.results],
+        "messages": dict(found.report.messages),
+        "investigations": _investigations(found),
+        "lag": dict(found.lag),
+    }
+
+
+def _investigations(found: _Found) -> dict[str, int]:
+    counts = found.report.investigations
+    return {
+        "requested": counts.requested,
+        "ended": counts.ended,
+        "under_way": counts.under_way,
+        "queued": found.queued,
     }

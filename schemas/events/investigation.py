@@ -40,6 +40,10 @@ class InvestigationRequested(Event):
     """100 is most urgent."""
     observe_s: Annotated[float, Field(ge=0)] = 20.0
     """How much event time after the first alarm to wait for and look at, in seconds."""
+    baseline_s: Annotated[float, Field(gt=0)] | None = None
+    """How much normal time to compare with, in seconds; None leaves it to the worker."""
+    lead_s: Annotated[float, Field(ge=0)] | None = None
+    """How long before the first alarm the fault may have begun, in seconds; None leaves it to the worker."""
     not_before: Instant | None = None
     """Deferred until then; None is now."""
     recurrence_of: str = ""

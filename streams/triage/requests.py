@@ -30,6 +30,8 @@ def request_of(
         reason=reason,
         priority=policy.priority,
         observe_s=policy.observe_s,
+        baseline_s=policy.baseline_s,
+        lead_s=policy.lead_s,
         not_before=not_before,
         recurrence_of=recurrence_of,
         requested_at=now,

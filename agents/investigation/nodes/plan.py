@@ -60,12 +60,14 @@ async def plan(state: GraphState, context: RunContext) -> PlanDelta:
 
 def first_window(context: RunContext) -> LookWindow:
     """Return the window of the first look: it ends `observe_s` after the first alarm."""
-    settings, alarm_at = context.settings, first_alarm_at(context.request)
-    start = alarm_at - timedelta(seconds=settings.lead_s)
+    settings, request = context.settings, context.request
+    alarm_at = first_alarm_at(request)
+    lead_s = settings.lead_s if request.lead_s is None else request.lead_s
+    start = alarm_at - timedelta(seconds=lead_s)
     return LookWindow(
-        baseline_start=start - timedelta(seconds=settings.baseline_s),
+        baseline_start=start - timedelta(seconds=request.baseline_s or settings.baseline_s),
         start=start,
-        end=alarm_at + timedelta(seconds=context.request.observe_s),
+        end=alarm_at + timedelta(seconds=request.observe_s),
         alarm_at=alarm_at,
     )
 

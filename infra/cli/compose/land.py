@@ -26,7 +26,7 @@ async def run(process: RoleProcess, stop: asyncio.Event) -> None:
         StoredRetention(ControlStore(await process.database())),
         process.clock,
         recorder=process.recorder,
-        epoch=settings.land.epoch,
+        epoch=process.installation.log_epoch,
     )
     lander = Lander(
         process.installation.kafka,

@@ -82,7 +82,7 @@ def topology_of(known: ServiceTopology) -> Topology:
     """Return the analysis' form of a topology document."""
     calls = {service: frozenset(callees) for service, callees in known.calls.items()}
     nodes = frozenset(calls).union(*calls.values()) if calls else frozenset()
-    return Topology(calls=calls, nodes=nodes)
+    return Topology(calls=calls, nodes=nodes, hosted_on=dict(known.hosts))
 
 
 def _fetched(items: tuple[_T, ...], info: QueryInfo) -> Fetched[_T]:
