@@ -10,7 +10,7 @@ from typing import Protocol
 from agents.analysis.findings import CauseKind
 from agents.investigation.wording import KIND_WORDS
 from schemas.events.evidence import Evidence
-from schemas.events.report import Report, ReportedCause, Verdict
+from schemas.events.report import Report, ReportedCause, RuledOut, Verdict
 
 __all__ = ["Cites", "Costs", "cited_in_order", "labels", "render"]
 
@@ -73,7 +73,7 @@ def render(report: Report, evidence: Sequence[Evidence], costs: Costs) -> str:
         f"# {_VERDICTS[report.verdict]}: {_plain(report.headline)}",
         _plain(report.summary),
         _do_first(report),
-        _why(report.causes, names, evidence),
+        _why(report, names, evidence),
         _next(report),
         _timeline(report, names),
         _ruled_out(report, names),
@@ -88,19 +88,20 @@ def _do_first(report: Report) -> str:
     return f"**Do first:** {_plain(report.next_steps[0].action)}" if len(report.next_steps) > 1 else ""
 
 
-def _why(causes: Sequence[ReportedCause], names: Mapping[str, str], evidence: Sequence[Evidence]) -> str:
-    if not causes:
+def _why(report: Report, names: Mapping[str, str], evidence: Sequence[Evidence]) -> str:
+    if not report.causes:
         return ""
+    title = "## Why" if report.verdict is Verdict.CAUSE_FOUND else "## Suspects"
     known = {one.event_id: one for one in evidence}
     lines: list[str] = []
-    for rank, cause in enumerate(causes, start=1):
+    for rank, cause in enumerate(report.causes, start=1):
         head = f"{rank}. **{_plain(cause.service)}**, {_kind(cause)}{_percent(cause.confidence)}: "
         lines.append(f"{head}{_plain(cause.statement)} {_cites(cause.evidence_ids, names)}")
         shown = [
             known[i] for i in cause.evidence_ids if i in known and known[i].statement not in cause.statement
         ]
         lines += [f"   - {_plain(one.statement)} [{names[one.event_id]}]" for one in shown]
-    return "\n".join(["## Why", "", *lines])
+    return "\n".join([title, "", *lines])
 
 
 def _next(report: Report) -> str:
@@ -119,7 +120,7 @@ def _timeline(report: Report, names: Mapping[str, str]) -> str:
         return ""
     day = report.timeline[0].at
     rows = [
-        f"| {entry.at:%H:%M:%S} | {_plain(entry.service)} | {_plain(entry.what)} {_cites((entry.evidence_id,), names)} |"
+        f"| {entry.at:%H:%M:%S} | {_plain(entry.service)} | {_plain(_without(entry.service, entry.what))} {_cites((entry.evidence_id,), names)} |"
         for entry in report.timeline
     ]
     return "\n".join(
@@ -128,13 +129,23 @@ def _timeline(report: Report, names: Mapping[str, str]) -> str:
 
 
 def _ruled_out(report: Report, names: Mapping[str, str]) -> str:
+    """Those with the same reason in one line: a storm has many victims of one thing."""
+    groups: dict[str, list[RuledOut]] = {}
+    for one in report.ruled_out:
+        groups.setdefault(_without(one.service, one.reason), []).append(one)
     return _list(
         "Ruled out",
         [
-            f"**{_plain(one.service)}**: {_plain(one.reason)} {_cites(one.evidence_ids, names)}"
-            for one in report.ruled_out
+            f"**{_plain(', '.join(one.service for one in group))}**: {_plain(reason)} "
+            f"{_cites([i for one in group for i in one.evidence_ids], names)}"
+            for reason, group in groups.items()
         ],
     )
+
+
+def _without(service: str, text: str) -> str:
+    """The sentence without the service it begins with, where that stands beside it anyway."""
+    return text.removeprefix(f"{service}: ").removeprefix(f"{service} ") if service else text
 
 
 def _list(title: str, lines: Sequence[str]) -> str:
@@ -152,7 +163,7 @@ def _evidence(evidence: Sequence[Evidence], names: Mapping[str, str], count: int
         for one in cited
     ]
     more = (
-        f"\n\n{count - len(cited)} more findings are in the evidence of this investigation."
+        f"\n\nFurther findings in the evidence of this investigation: {count - len(cited)}."
         if count > len(cited)
         else ""
     )
@@ -161,6 +172,7 @@ def _evidence(evidence: Sequence[Evidence], names: Mapping[str, str], count: int
 
 def _footer(report: Report, costs: Costs) -> str:
     seconds = (report.finished_at - report.started_at).total_seconds()
+    took = f"{seconds:.0f} s" if seconds >= 1 else "under a second"
     by = "by statistics alone" if report.mode == "deterministic" else f"by statistics and {report.mode}"
     calls = f", {costs.model_calls} model calls" if costs.model_calls else ""
     spent = (
@@ -173,7 +185,7 @@ def _footer(report: Report, costs: Costs) -> str:
         "## Cost",
         "",
         f"{spent} for {costs.queries} queries ({costs.rows_read:,} rows read){calls}.",
-        f"Investigated in {seconds:.0f} s {by}.{again}",
+        f"Investigated in {took} {by}.{again}",
         "",
         *_sql(costs.sql),
         "",
@@ -183,6 +195,8 @@ def _footer(report: Report, costs: Costs) -> str:
 
 
 def _usd(nano: int) -> str:
+    if 0 < nano < 1_000:
+        return "Less than $0.000001"
     return f"${nano / 1e9:.6f}" if nano < 10_000_000 else f"${nano / 1e9:.2f}"
 
 

@@ -162,6 +162,8 @@ class Recalled(Record):
     still_holds: bool
     verdict: Verdict
     note: str
+    next_steps: tuple[NextStep, ...] = ()
+    """What was advised then."""
 
 
 class Conclusion(Record):

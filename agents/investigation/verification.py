@@ -26,7 +26,7 @@ _ACCUSES_NOBODY = frozenset(
         FindingKind.ALARM_STORM,
     }
 )
-# What a model may add to what the statistics believe of the same service.
+# What a model may add to what the statistics believe of a service.
 _TRUST = 0.2
 _UNRANKED = 0.5
 # By how many kinds of sources agree: one can be wrong by itself.
@@ -70,7 +70,15 @@ def verified(claims: Sequence[Claim], findings: Findings) -> Verified:
             passed[claim.service] = checked
         else:
             passed[claim.service] = _joined(passed[claim.service], checked)
-    return Verified(tuple(_capped(claim, findings) for claim in passed.values()), tuple(rejected))
+    capped = [_capped(claim, findings) for claim in passed.values()]
+    return Verified(tuple(_ordered(capped)), tuple(rejected))
+
+
+def _ordered(claims: Sequence[Claim]) -> Sequence[Claim]:
+    """The order of the code; a model may put its own first only where the confidences are near each other."""
+    if all(claim.author in CODE for claim in claims):
+        return claims
+    return sorted(claims, key=lambda one: -(one.confidence + (0.0 if one.author in CODE else _TRUST)))
 
 
 def _joined(first: Claim, second: Claim) -> Claim:
@@ -158,7 +166,7 @@ def _named(indicator: str, cited: Sequence[Evidence]) -> bool:
 def _explained_by(service: str, findings: Findings) -> str:
     """A service that this one calls, directly or not, and that was abnormal earlier; empty if there is none.
 
-    A service with a resource problem or a change of its own answers for itself.
+    The one that the statistics believe most is not questioned.
     """
     onsets = _onsets(findings.evidence)
     if service not in onsets or _believed_most(service, findings):

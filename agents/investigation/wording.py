@@ -7,7 +7,7 @@ from typing import assert_never
 
 from agents.analysis.findings import CauseKind, FindingKind, Source
 from agents.investigation.remedies import change_title
-from agents.investigation.state import Claim, Conclusion, GraphState
+from agents.investigation.state import UNKNOWN_SERVICE, Claim, Conclusion, GraphState
 from schemas.events.evidence import Evidence
 from schemas.events.report import Verdict
 
@@ -35,19 +35,19 @@ def sure(confidence: float | None) -> str:
 
 def headline(conclusion: Conclusion, state: GraphState) -> str:
     """Return one line: what broke and how sure that is, or that it is not known."""
-    alarmed = ", ".join(state.request.incident.services[:3])
+    alarmed = _alarmed(state)
     match conclusion.verdict:
         case Verdict.CAUSE_FOUND:
             claim = conclusion.claims[0]
             again = "same cause as last time: " if state.from_memory else ""
             return f"{again}{claim.service} - {KIND_WORDS[claim.kind]}{_shown_by(claim, state)}{sure(conclusion.confidence)}"
         case Verdict.BENIGN:
-            return f"Nothing is wrong behind the alarm on {alarmed}{sure(conclusion.confidence)}"
+            return f"Nothing is wrong behind {alarmed}{sure(conclusion.confidence)}"
         case Verdict.DATA_UNAVAILABLE:
-            return f"No data to judge the alarm on {alarmed} by"
+            return f"There is nothing to judge {alarmed} by"
         case Verdict.INCONCLUSIVE:
             best = f"; look at {conclusion.claims[0].service} first" if conclusion.claims else ""
-            return f"The cause of the alarm on {alarmed} is not known{best}"
+            return f"The cause of {alarmed} is not known{best}"
         case _:
             assert_never(conclusion.verdict)
 
@@ -72,6 +72,12 @@ def summary(conclusion: Conclusion, state: GraphState) -> str:
     return " ".join(said)
 
 
+def _alarmed(state: GraphState) -> str:
+    names = [name for name in state.request.incident.services if name != UNKNOWN_SERVICE]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"the alarm on {', '.join(names[:3])}{more}" if names else "this alarm"
+
+
 def _shown_by(claim: Claim, state: GraphState) -> str:
     """The change that did it, or else the measurement that shows it."""
     change = change_title(claim, state.current_evidence)
@@ -87,9 +93,10 @@ def _sentence(text: str) -> str:
 def _spread(state: GraphState) -> list[str]:
     incident = state.request.incident
     many = f"{incident.alarm_count} alarm{'s' if incident.alarm_count != 1 else ''}"
-    names = incident.services
+    names = [name for name in incident.services if name != UNKNOWN_SERVICE]
     where = f"{len(names)} services" if len(names) > 3 else ", ".join(names)
-    return [f"{many} on {where} since {incident.opened_at:%H:%M:%S} UTC."]
+    on = f" on {where}" if where else ""
+    return [f"{many}{on} since {incident.opened_at:%H:%M:%S} UTC."]
 
 
 def _unchanged(conclusion: Conclusion, state: GraphState) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from agents.analysis.findings import Cause, CauseKind, Finding, FindingKind, Source
 from agents.investigation.context import RunContext
-from agents.investigation.evidence import ABSENT, finding_of
+from agents.investigation.evidence import ABSENT, finding_name, finding_of
 from agents.investigation.nodes.gather_changes import gather_changes
 from agents.investigation.nodes.gather_kpis import gather_kpis
 from agents.investigation.nodes.gather_logs import gather_logs
@@ -21,6 +21,7 @@ from agents.investigation.state import (
     RankedState,
     Recalled,
 )
+from agents.investigation.verification import accuses
 from agents.knowledge.recurrence import checkable, services_to_check, supporting
 from schemas.errors import IntegrityError
 from schemas.events.evidence import Evidence
@@ -30,6 +31,7 @@ from schemas.events.report import Report
 __all__ = ["RecallDelta", "recall"]
 
 _NO_PAST_CONFIDENCE = 0.5
+_CITED = 6
 
 
 class RecallDelta(TypedDict, total=False):
@@ -58,6 +60,7 @@ async def recall(state: GraphState, context: RunContext) -> RecallDelta:
         still_holds=holds,
         verdict=past.verdict,
         note=f"{'Still holds' if holds else 'No longer holds'}: {past.headline}",
+        next_steps=tuple(step.model_copy(update={"query": ""}) for step in past.next_steps),
     )
     delta: RecallDelta = {"evidence": evidence, "costs": costs, "gathered": gathered, "recalled": recalled}
     if holds:
@@ -111,8 +114,9 @@ def _ranked(past: Report, proof: Sequence[Finding], evidence: Sequence[Evidence]
     if not past.causes:
         return RankedState(covered=tuple(covered))
     cause, day = past.causes[0], past.finished_at.strftime("%Y-%m-%d %H:%M")
-    subjects = {finding.subject for finding in proof}
-    cited = [one for one in evidence if one.finding in subjects and one.step != Source.KNOWLEDGE]
+    proven = {finding_name(finding.subject) for finding in proof}
+    against = [one for one in evidence if one.service == cause.service and accuses(one)]
+    cited = sorted(against, key=lambda one: (one.finding not in proven, -(one.score or 0.0)))[:_CITED]
     memory = [one for one in evidence if one.step == Source.KNOWLEDGE]
     claim = Claim(
         service=cause.service,

@@ -14,7 +14,6 @@ from agents.investigation.timeline import timeline
 from agents.investigation.wording import headline, summary
 from agents.investigation.writing import Words, written
 from schemas.errors import IntegrityError
-from schemas.events.evidence import Evidence
 from schemas.events.ledger import CostEntry, CostKind
 from schemas.events.report import NextStep, Report, ReportedCause, Verdict
 
@@ -31,7 +30,7 @@ async def summarise(state: GraphState, context: RunContext) -> SummariseDelta:
     if state.conclusion is None:
         raise IntegrityError("summarise came before verify")
     conclusion, evidence = state.conclusion, state.current_evidence
-    own = Words(headline(conclusion, state), summary(conclusion, state), _steps(conclusion, evidence))
+    own = Words(headline(conclusion, state), summary(conclusion, state), _steps(conclusion, state))
     words, model, costs = await written(own, conclusion, state, context)
     ledger = (*state.costs, *costs)
     report = _report(words, model, conclusion, state, ledger)
@@ -81,14 +80,19 @@ def _cause(claim: Claim) -> ReportedCause:
     )
 
 
-def _steps(conclusion: Conclusion, evidence: Sequence[Evidence]) -> tuple[NextStep, ...]:
-    if conclusion.verdict is Verdict.CAUSE_FOUND:
-        return next_steps(conclusion.claims[0], evidence)
+def _steps(conclusion: Conclusion, state: GraphState) -> tuple[NextStep, ...]:
+    """What to do: about the cause, what was advised the last time; where none is known, what would settle it."""
     if conclusion.verdict is Verdict.BENIGN:
         return (
             NextStep(action="Nothing now. If it comes again, raise the alarm's threshold or its duration"),
         )
-    return conclusion.queries
+    if conclusion.verdict is not Verdict.CAUSE_FOUND:
+        return conclusion.queries
+    own = next_steps(conclusion.claims[0], state.current_evidence)
+    if not (state.from_memory and state.recalled and state.recalled.next_steps):
+        return own
+    first, *rest = state.recalled.next_steps
+    return (first.model_copy(update={"query": own[0].query}), *rest)
 
 
 def _costs(ledger: Sequence[CostEntry], context: RunContext) -> Costs:

@@ -86,7 +86,7 @@ def test_every_part_is_there_and_every_label_is_explained() -> None:
         assert f"[{label}" in text or f", {label}" in text
         assert f"**{label}** {one.step}" in text
         assert one.event_id in text
-    assert "6 more findings" in text
+    assert "investigation: 6." in text
 
 
 def test_what_others_wrote_cannot_form_markdown() -> None:
@@ -111,6 +111,8 @@ def test_the_cost_line_shows_the_money_and_the_sql_behind_it() -> None:
     [
         ({"cost_nano_usd": None}, "unknown: a part of it has no known price"),
         ({"cost_nano_usd": 0}, "$0.000000"),
+        ({"cost_nano_usd": 5}, "Less than $0.000001"),
+        ({"finished_at": AT}, "in under a second"),
         ({"cost_nano_usd": 1_234_000_000}, "$1.23"),
         ({"mode": "gpt-4o"}, "by statistics and gpt-4o"),
         ({"recurrence_of": "inv_0"}, "Answered from memory of `inv_0`"),
@@ -194,3 +196,11 @@ def test_the_timeline_is_short() -> None:
     many: list[Evidence] = [evidence(f"s{n}", onset_s=float(n)) for n in range(40)]
 
     assert len(timeline(many, [])) == 12
+
+
+def test_victims_of_one_thing_stand_in_one_line() -> None:
+    two = tuple(
+        RuledOut(service=name, reason=f"{name} shows symptoms of cart") for name in ("web-1", "web-2")
+    )
+
+    assert "- **web-1, web-2**: shows symptoms of cart" in page(ruled_out=two)

@@ -176,3 +176,24 @@ def test_figures_that_do_not_are_named(figure: str) -> None:
 def test_a_version_must_stand_there_as_it_is() -> None:
     assert unsupported("cart 1.4.2", Figures([DEPLOY])) == ()
     assert unsupported("cart 1.4.3", Figures([DEPLOY])) == ("1.4.3",)
+
+
+@pytest.mark.parametrize(("other", "first"), [(0.4, "checkout"), (0.9, "cart")])
+def test_a_model_may_reorder_what_is_near_and_not_what_is_clear(other: float, first: str) -> None:
+    slow = evidence("checkout", indicator="cpu_usage", onset_s=-5.0)
+    errors = evidence("checkout", FindingKind.ERROR_BURST, Source.LOGS, onset_s=-5.0)
+    findings = Findings(
+        (*ALL, slow, errors),
+        KnownTopology(),
+        covered=frozenset(Source),
+        believed={"cart": other, "checkout": 0.3},
+    )
+    claims = [
+        claim("checkout", slow, errors, author="gpt-4o", confidence=0.9),
+        claim("cart", CPU, LOGS, DEPLOY, confidence=other),
+    ]
+
+    outcome = verified(claims, findings)
+
+    assert outcome.claims[0].service == first
+    assert len(outcome.claims) == 2
