@@ -50,6 +50,16 @@ class Vitals:
     """Share of the calls of each callee that timed out or failed."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Spent:
+    """Where a request's time goes: median and tail above it in ms, share of requests that no call failed."""
+
+    p50_ms: float
+    tail_ms: float
+    passed: float
+    timeouts: Mapping[str, float]
+
+
 class Flow:
     """The shop's state from one tick to the next: what failed or was refused in the last one."""
 
@@ -78,50 +88,51 @@ class Flow:
         return rates
 
     def _vitals(self, service: Service, rate: float, own: Stress, below: Mapping[str, Vitals]) -> Vitals:
-        busy = service.cpu * rate / NOMINAL_RATE[service.name]
         total = rate + own.extra_rate
-        cpu = min(0.99, busy * (1 + _LIGHT_WORK * own.extra_rate / rate) + own.cpu) if rate else own.cpu
-        stretch = (
-            _stretch(service.cpu, cpu / max(0.05, 1.0 - own.steal)) * own.slow * (1.0 + 9.0 * own.io_wait)
-        )
+        relative = total / NOMINAL_RATE[service.name]
+        cpu = _cpu(service, rate, own)
         pool, wait_ms, refused = self._pool(service, rate, own, below)
         self._refused[service.name] = refused
-        p50 = service.own_ms * stretch + own.delay_ms + wait_ms + 0.15 * own.gc_ms
-        excess = (
-            (service.own_ms * stretch * (_SPREAD - 1)) ** 2
-            + own.gc_ms**2
-            + (0.5 * (own.delay_ms + wait_ms)) ** 2
-        )
-        timeouts: dict[str, float] = {}
-        passed = (1.0 - _BASE_ERRORS) * (1.0 - own.errors) * (1.0 - refused)
-        for call in service.calls:
-            callee, limit = below[call.callee], self._timeout_ms(call.callee)
-            failed = self._note(service.name, call.callee, _failed_share(callee, limit))
-            timeouts[call.callee] = failed
-            calls = call.per_request * own.calls
-            p50 += calls * min(callee.p50_ms, limit)
-            usual = min(1.0, call.per_request) * min(callee.p50_ms, limit)
-            excess += (_weight(call, own) * (min(callee.p95_ms, limit) - usual)) ** 2
-            # Each failed call is tried once more.
-            passed *= 1.0 - min(1.0, call.per_request) * failed ** (1.0 + _RETRIES)
+        spent = self._spent(service, own, cpu, wait_ms, below)
+        passed = (1.0 - _BASE_ERRORS) * (1.0 - own.errors) * (1.0 - refused) * spent.passed
         return Vitals(
             rate=total,
             errors=1.0 - passed,
-            p50_ms=p50,
-            p95_ms=p50 + math.sqrt(excess),
+            p50_ms=spent.p50_ms,
+            p95_ms=spent.p50_ms + spent.tail_ms,
             cpu=min(1.0, cpu + own.batch),
             steal=_BASE_STEAL + own.steal,
-            memory=service.memory * own.memory * (0.96 + 0.04 * total / NOMINAL_RATE[service.name]),
+            memory=service.memory * own.memory * (0.96 + 0.04 * relative),
             gc_ms=_BASE_GC_MS + own.gc_ms,
             disk=min(1.0, service.disk + own.disk),
             io_wait=(0.02 if service.store else 0.006) + own.io_wait,
             pool=pool,
             pool_wait_ms=0.4 + wait_ms,
             retransmits=0.5 + 0.01 * total + own.retransmits,
-            threads=service.threads * own.threads * (0.9 + 0.1 * total / NOMINAL_RATE[service.name])
-            + _waiting(wait_ms),
-            timeouts=timeouts,
+            threads=service.threads * own.threads * (0.9 + 0.1 * relative) + _waiting(wait_ms),
+            timeouts=spent.timeouts,
         )
+
+    def _spent(
+        self, service: Service, own: Stress, cpu: float, wait_ms: float, below: Mapping[str, Vitals]
+    ) -> _Spent:
+        stretched = service.own_ms * _stretch(service.cpu, cpu / max(0.05, 1.0 - own.steal))
+        stretched *= own.slow * (1.0 + 9.0 * own.io_wait)
+        p50 = stretched + own.delay_ms + wait_ms + 0.15 * own.gc_ms
+        # Independent tails add up in squares.
+        tails = [stretched * (_SPREAD - 1), own.gc_ms, 0.5 * (own.delay_ms + wait_ms)]
+        timeouts: dict[str, float] = {}
+        passed = 1.0
+        for call in service.calls:
+            callee, limit = below[call.callee], self._timeout_ms(call.callee)
+            failed = _failed_share(callee, limit)
+            self._failed[service.name, call.callee] = timeouts[call.callee] = failed
+            usual, needed = min(callee.p50_ms, limit), min(1.0, call.per_request)
+            p50 += call.per_request * own.calls * usual
+            tails.append(_weight(call, own) * (min(callee.p95_ms, limit) - needed * usual))
+            # Some failed calls are tried once more.
+            passed *= 1.0 - needed * failed ** (1.0 + _RETRIES)
+        return _Spent(p50, math.hypot(*tails), passed, timeouts)
 
     def _pool(
         self, service: Service, rate: float, own: Stress, below: Mapping[str, Vitals]
@@ -141,9 +152,11 @@ class Flow:
         base = self._usual.get(callee)
         return max(250.0, 8.0 * base.p95_ms) if base else math.inf
 
-    def _note(self, caller: str, callee: str, share: float) -> float:
-        self._failed[caller, callee] = share
-        return share
+
+def _cpu(service: Service, rate: float, own: Stress) -> float:
+    """Share of the quota that requests use; light ones cost a part of an ordinary one."""
+    busy = service.cpu * (rate + _LIGHT_WORK * own.extra_rate) / NOMINAL_RATE[service.name]
+    return min(0.99, busy + own.cpu)
 
 
 def _stretch(normal: float, busy: float) -> float:
