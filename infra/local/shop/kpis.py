@@ -61,6 +61,9 @@ class Meter:
         }
 
     def _noisy(self, name: str, value: float, metric: _Metric, step_s: float) -> float:
+        if metric.ceiling is not None and value >= metric.ceiling:
+            # What is exhausted does not tremble.
+            return metric.ceiling
         noise = max(-0.9, metric.noise * self._jitter.next(name, step_s))
         noisy = value * (1.0 + noise)
         if metric.ceiling is not None:
