@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar, assert_never
 
@@ -31,8 +31,13 @@ class Advice(Generic[T]):
     costs: tuple[CostEntry, ...] = ()
 
 
-async def ask(role: Role[T], step: str, prompt: str, keep: Iterable[str], context: RunContext) -> Advice[T]:
-    """Ask, publish what it cost, and return the answer. Without a gateway, or a budget for it, nothing is asked."""
+async def ask(
+    role: Role[T], step: str, prompt: Callable[[], str], keep: Iterable[str], context: RunContext
+) -> Advice[T]:
+    """Ask, publish what it cost, and return the answer.
+
+    Without a gateway, or a budget for it, nothing is asked and the prompt is not made.
+    """
     gateway = await context.gateway()
     if gateway is None:
         return Advice(why_not="no model may be asked")
@@ -41,7 +46,7 @@ async def ask(role: Role[T], step: str, prompt: str, keep: Iterable[str], contex
         investigation_id=request.investigation_id,
         step=step,
         role=role,
-        prompt=prompt,
+        prompt=prompt(),
         scopes=(f"tenant:{request.tenant}", f"investigation:{request.investigation_id}"),
         keep=frozenset(keep),
     )

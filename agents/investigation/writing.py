@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from agents.investigation.advice import ask
 from agents.investigation.context import RunContext
@@ -55,7 +56,7 @@ async def written(
     if conclusion.verdict is not Verdict.CAUSE_FOUND or state.from_memory:
         return own, "", ()
     cited = cited_in_order(conclusion.claims, conclusion.ruled_out, state.current_evidence)
-    prompt = writer_prompt(state.request, conclusion, cited)
+    prompt = partial(writer_prompt, state.request, conclusion, cited)
     advice = await ask(WRITER, "summarise", prompt, known_names(state.request, state.topology), context)
     if advice.value is None:
         return own, _reasoner(conclusion), advice.costs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TypedDict
 
 from agents.analysis.findings import Source
@@ -49,7 +50,7 @@ async def plan(state: GraphState, context: RunContext) -> PlanDelta:
     topology, costs = await _topology(window, context)
     tasks = _tasks(_scope(state, topology, settings.neighbourhood))
     if state.level is BudgetLevel.NORMAL:
-        prompt = planner_prompt(state.request, window, topology)
+        prompt = partial(planner_prompt, state.request, window, topology)
         advice = await ask(PLANNER, "plan", prompt, known_names(state.request, topology), context)
         costs = (*costs, *advice.costs)
         if advice.value is not None:

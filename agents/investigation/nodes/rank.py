@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import TypedDict
 
 from agents.analysis.findings import Cause, CauseKind, FindingKind
@@ -43,7 +44,7 @@ async def rank(state: GraphState, context: RunContext) -> RankDelta:
     own = claims_of(ranking.causes, evidence, context.settings.reported_causes)
     if not ranking.abnormal:
         return {"ranked": _ranked(ranking, own)}
-    prompt = reasoner_prompt(state.request, own, ranking, evidence)
+    prompt = partial(reasoner_prompt, state.request, own, ranking, evidence)
     round_name = f"rank.{state.plan.round}" if state.plan and state.plan.round > 1 else "rank"
     advice = await ask(REASONER, round_name, prompt, known_names(state.request, state.topology), context)
     ranked = _ranked(ranking, (*_modelled(advice, evidence), *own))
