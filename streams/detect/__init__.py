@@ -1,0 +1,1 @@
+"""Online detection: KPI batches in, alarms of level shifts, spikes, trends and missing data out."""

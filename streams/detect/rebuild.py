@@ -1,0 +1,66 @@
+"""State after an assignment: the partition's recent past is read again, in silence, up to the committed offset."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streams.kafka import KafkaSettings, make_consumer
+from streams.messages import Message, Partition
+
+__all__ = ["reread"]
+
+_FIRST_MS = 1_000
+_POLL_MS = 500
+_SLICE = 50
+
+
+async def reread(  # noqa: PLR0913 - one argument per fact
+    settings: KafkaSettings,
+    place: Partition,
+    committed: int,
+    *,
+    now: datetime,
+    window: timedelta,
+    take: Callable[[Message], None],
+) -> None:
+    """Give `take` every message of the partition in the `window` before the committed offset, in order.
+
+    The window ends at the time of the first message that is not committed, at `now` where there is none, so that a
+    worker that was away for long still finds what came before. Lets others run; ends when the committed offset is
+    reached.
+
+    Raises:
+        KafkaError: the broker failed; `take` may have had a part.
+    """
+    consumer = make_consumer(settings, None)
+    here = TopicPartition(*place)
+    try:
+        await consumer.start()
+        consumer.assign([here])
+        start = await _start(consumer, here, committed, now, window)
+        consumer.seek(here, start)
+        while await consumer.position(here) < committed:
+            polled = await consumer.getmany(here, timeout_ms=_POLL_MS)
+            for number, record in enumerate(polled.get(here, ())):
+                if record.offset < committed:
+                    take(Message.of(record))
+                if number % _SLICE == _SLICE - 1:
+                    await asyncio.sleep(0)
+    finally:
+        await consumer.stop()
+
+
+async def _start(
+    consumer: AIOKafkaConsumer, here: TopicPartition, committed: int, now: datetime, window: timedelta
+) -> int:
+    consumer.seek(here, committed)
+    polled = await consumer.getmany(here, timeout_ms=_FIRST_MS, max_records=1)
+    first = next(iter(polled.get(here, ())), None)
+    until = now if first is None else Message.of(first).at
+    found = await consumer.offsets_for_times({here: int((until - window).timestamp() * 1000)})
+    offset = found.get(here)
+    return committed if offset is None or offset.offset < 0 else min(int(offset.offset), committed)

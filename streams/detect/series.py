@@ -1,0 +1,285 @@
+"""One series: its samples in, findings out; state of bounded size.
+
+Samples come in order of time, one pass, without look-ahead; a time not later than the last one is a repeat or late and
+is passed over. Within a block each sample costs a few additions; baselines and judgements change at block ends.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.detect.baseline import WARM_BLOCKS, Baseline
+from streams.detect.blocks import LIMIT, STEPS_TO_LEARN, Block, block_length_ms
+from streams.detect.findings import Finding, Kind
+from streams.detect.openings import Opening
+from streams.detect.season import BINS, Profile
+from streams.detect.settings import DetectRules
+from streams.detect.shift import Run
+from streams.detect.spikes import Excursion
+from streams.detect.trends import Trend, large_enough
+
+__all__ = ["Series"]
+
+_COLUMN = 48
+"""From so many samples on, numpy is faster than a loop."""
+_NOTICE = 3.0
+_GAP_BLOCKS = 60
+_CALM_BLOCK = 3.0
+_ADOPT_BLOCKS = 24
+_CALM_SAMPLE = 1.0
+
+
+class Series:
+    """State of one series: under 2,900 bytes with everything in it (a test weighs it), its name apart."""
+
+    __slots__ = (
+        "_baseline", "_block", "_excursion", "_length_ms", "_notice_high", "_notice_low", "_profile",
+        "_rules", "_run", "_steps", "_trend", "_wide", "born_ms", "last_ms", "opening", "stale_ms", "step_ms",
+    )  # fmt: skip
+
+    def __init__(self, rules: DetectRules) -> None:
+        self._rules = rules
+        self._block = Block()
+        self._baseline = Baseline()
+        self._run = Run()
+        self._excursion = Excursion()
+        self._trend = Trend()
+        self._profile = Profile(rules.season_ms) if rules.season_ms >= BINS else None
+        self._steps: array[int] | None = array("q")
+        self._length_ms = 0
+        self._notice_low, self._notice_high = -math.inf, math.inf
+        self._wide = math.inf
+        self.born_ms = 0
+        self.last_ms = 0
+        self.step_ms = 0
+        self.stale_ms = 0
+        """Longest silence, seen from the partition's watermark, that is usual for this series."""
+        self.opening: Opening | None = None
+
+    def feed(self, times_ms: Sequence[int], values: Sequence[float]) -> list[Finding]:
+        """Take a column of samples; `times_ms` do not decrease. Returns what was found, in order of time."""
+        found: list[Finding] = []
+        done = self._learn_steps(times_ms, values)
+        if len(times_ms) - done < _COLUMN:
+            for at_ms, value in zip(times_ms[done:], values[done:], strict=True):
+                if at_ms > self.last_ms and -LIMIT < value < LIMIT:
+                    self._sample(at_ms, value, found)
+        else:
+            self._column(np.asarray(times_ms[done:], np.int64), np.asarray(values[done:], np.float64), found)
+        return found
+
+    @property
+    def ready(self) -> bool:
+        """Whether enough is known of the series to miss it."""
+        return self._steps is None and self._baseline.samples >= self._rules.warmup_samples
+
+    def _learn_steps(self, times_ms: Sequence[int], values: Sequence[float]) -> int:
+        """Watch the first samples for their step only. Returns how many samples that took."""
+        if self._steps is None:
+            return 0
+        for number, (at_ms, value) in enumerate(zip(times_ms, values, strict=True)):
+            if at_ms <= self.last_ms or not -LIMIT < value < LIMIT:
+                continue
+            if self.last_ms:
+                self._steps.append(at_ms - self.last_ms)
+            self.born_ms = self.born_ms or at_ms
+            self.last_ms = at_ms
+            if len(self._steps) == STEPS_TO_LEARN:
+                self.step_ms, self._length_ms = block_length_ms(self._steps, self._rules.persist_ms)
+                self._steps = None
+                return number + 1
+        return len(times_ms)
+
+    def _sample(self, at_ms: int, value: float, found: list[Finding]) -> None:
+        block = self._block
+        number = at_ms // self._length_ms
+        if number != block.number:
+            self._turn(number, at_ms, found)
+        self.last_ms = at_ms
+        off = value - block.base
+        block.add(off)
+        if off > self._notice_high or off < self._notice_low:
+            self._notice(at_ms, value, off, found)
+        elif self._excursion.sign:
+            self._watch(at_ms, value, found)
+
+    def _column(self, times: NDArray[np.int64], values: NDArray[np.float64], found: list[Finding]) -> None:
+        with np.errstate(invalid="ignore"):
+            fresh = np.abs(values) < LIMIT
+        fresh &= times > self.last_ms
+        times, values = times[fresh], values[fresh]
+        if times.size == 0:
+            return
+        distinct = np.flatnonzero(np.diff(times, prepend=times[0] - 1))
+        times, values = times[distinct], values[distinct]
+        numbers = times // self._length_ms
+        cuts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
+        centre = float(values[0])
+        offs = values - centre
+        rows = zip(
+            cuts.tolist(),
+            [*cuts[1:].tolist(), times.size],
+            numbers[cuts].tolist(),
+            times[cuts].tolist(),
+            np.add.reduceat(offs, cuts).tolist(),
+            np.add.reduceat(offs * offs, cuts).tolist(),
+            np.minimum.reduceat(offs, cuts).tolist(),
+            np.maximum.reduceat(offs, cuts).tolist(),
+            strict=True,
+        )
+        for start, end, number, at_ms, total, squares, low, high in rows:
+            block = self._block
+            if number != block.number:
+                self._turn(number, at_ms, found)
+            move = centre - block.base
+            calm = low + move >= self._notice_low and high + move <= self._notice_high
+            if calm and not self._excursion.sign:
+                count = end - start
+                spread = squares + 2.0 * move * total + count * move * move
+                block.add_sums(count, total + count * move, spread, low + move, high + move)
+                self.last_ms = int(times[end - 1])
+            else:
+                for at, value in zip(times[start:end].tolist(), values[start:end].tolist(), strict=True):
+                    self._sample(at, value, found)
+
+    def _notice(self, at_ms: int, value: float, off: float, found: list[Finding]) -> None:
+        block = self._block
+        if off > 0:
+            block.up_ms = block.up_ms or at_ms
+        else:
+            block.down_ms = block.down_ms or at_ms
+        self._watch(at_ms, value, found)
+
+    def _watch(self, at_ms: int, value: float, found: list[Finding]) -> None:
+        """Follow an excursion; told when it ends (a spike) or has stayed (a shift)."""
+        if self.opening is not None or not self._warm:
+            return
+        expected = self._baseline.nearest(value)
+        excursion = self._excursion
+        if excursion.take(at_ms, value - expected, self._wide):
+            self._open(
+                Kind.SPIKE, excursion.started_ms, at_ms, excursion.farthest, expected=expected, found=found
+            )
+        elif excursion.stays(at_ms, self._rules.persist_ms):
+            off = excursion.total / excursion.count
+            self._open(Kind.LEVEL_SHIFT, excursion.started_ms, at_ms, off, expected=expected, found=found)
+
+    @property
+    def _warm(self) -> bool:
+        baseline = self._baseline
+        return baseline.blocks >= WARM_BLOCKS and baseline.samples >= self._rules.warmup_samples
+
+    def _open(  # noqa: PLR0913 - one alarm's facts
+        self, kind: Kind, started_ms: int, at_ms: int, off: float, *, expected: float, found: list[Finding]
+    ) -> None:
+        baseline = self._baseline
+        size = None if baseline.noiseless else abs(off) / baseline.sample_scale
+        self.opening = Opening(kind, started_ms, at_ms)
+        found.append(Finding(kind, True, started_ms, at_ms, expected + off, expected, size))
+        baseline.alarmed(off, self._wide if kind is Kind.SPIKE else 0.0)
+        self._run.end()
+        self._excursion.end()
+
+    def _turn(self, number: int, at_ms: int, found: list[Finding]) -> None:
+        """Close the block in progress and begin the next."""
+        block = self._block
+        if block.count:
+            self._close(at_ms, found)
+            if number - block.number > _GAP_BLOCKS:
+                self._relearn(at_ms, found)
+            elif self._profile is not None:
+                middle = self._length_ms // 2
+                before, after = block.number * self._length_ms + middle, number * self._length_ms + middle
+                if self._profile.bin_of(before) != self._profile.bin_of(after):
+                    self._baseline.season_step(self._profile.rise(before, after))
+        self._begin(number, at_ms)
+
+    def _begin(self, number: int, at_ms: int) -> None:
+        baseline = self._baseline
+        if baseline.blocks == 0:
+            self._block.begin(number, 0.0 if math.isnan(baseline.flat) else baseline.flat, at_ms)
+            self._notice_low, self._notice_high = -math.inf, math.inf
+            return
+        low, high, notice = baseline.low, baseline.high, _NOTICE * baseline.sample_scale
+        self._block.begin(number, low, at_ms)
+        self._notice_low, self._notice_high = -notice, high - low + notice
+        self._wide = baseline.spike_threshold(self._rules.sensitivity)
+
+    def _relearn(self, at_ms: int, found: list[Finding]) -> None:
+        """After a long gap the past says little; only the daily pattern is kept."""
+        if self.opening is not None:
+            found.append(self.opening.cleared(at_ms, None))
+            self.opening = None
+        wary = self._baseline.wary
+        self._baseline = Baseline(wary=wary)
+        self._trend.clear(0.0)
+        self._run.end()
+        self._excursion.end()
+
+    def _close(self, at_ms: int, found: list[Finding]) -> None:
+        """Judge the finished block against the baseline, then let the baseline learn from it."""
+        block, baseline = self._block, self._baseline
+        mean = block.mean
+        if baseline.blocks == 0:
+            self._trend.clear(mean)
+            baseline.learn(block, self._length_ms, self._rules.sensitivity)
+            return
+        off = mean - baseline.nearest(mean)
+        scale = baseline.block_scale(block.count)
+        if self._profile is not None:
+            self._profile.learn(block.number * self._length_ms + self._length_ms // 2, mean)
+        if self.opening is not None:
+            self._follow(self.opening, mean, off, scale, at_ms=at_ms, found=found)
+            return
+        self._run.learn(off / scale)
+        told = self._judge(mean, off, scale, at_ms, found)
+        if not told and not self._excursion.sign:
+            baseline.learn(block, self._length_ms, self._rules.sensitivity)
+
+    def _judge(self, mean: float, off: float, scale: float, at_ms: int, found: list[Finding]) -> bool:
+        block, baseline = self._block, self._baseline
+        limit = self._rules.sensitivity * baseline.caution()
+        climb = self._trend.push(mean, scale, limit, self._pattern_rise)
+        if not self._warm:
+            return False
+        onsets = (block.stood_out_ms(1), block.stood_out_ms(-1))
+        bulk = block.trimmed(1 if off > 0 else -1)
+        self._run.take(bulk - baseline.nearest(bulk), scale, baseline.sample_scale, onsets, limit)
+        ended_ms = (block.number + 1) * self._length_ms
+        shift = self._run.verdict(ended_ms, baseline.sample_scale, limit, self._rules.persist_ms)
+        if shift is not None:
+            self._open(Kind.LEVEL_SHIFT, shift.started_ms, at_ms, shift.off, expected=mean - off, found=found)
+        elif climb is not None and large_enough(climb, math.sqrt(baseline.within_var)):
+            started_ms = max(self.born_ms, ended_ms - climb.blocks * self._length_ms)
+            self._open(Kind.TREND, started_ms, at_ms, climb.rise, expected=climb.from_level, found=found)
+            baseline.adopt(climb.from_level)
+        return self.opening is not None
+
+    def _follow(  # noqa: PLR0913 - one block's facts
+        self, opening: Opening, mean: float, off: float, scale: float, *, at_ms: int, found: list[Finding]
+    ) -> None:
+        """Let an open alarm clear when the series is back, or when it has stayed where it is for long."""
+        block, baseline = self._block, self._baseline
+        calm = abs(off) <= max(_CALM_BLOCK * scale, _CALM_SAMPLE * baseline.sample_scale)
+        back = opening.follow(mean, calm=calm)
+        patience = max(self._rules.adopt_ms, _ADOPT_BLOCKS * self._length_ms)
+        adopted = not back and at_ms - opening.started_ms >= patience
+        if adopted:
+            baseline.adopt(opening.recent)
+        elif calm:
+            baseline.learn(block, self._length_ms, self._rules.sensitivity)
+        if back or adopted:
+            found.append(opening.cleared(at_ms, mean, adopted=adopted))
+            self.opening = None
+            self._trend.clear(mean)
+
+    def _pattern_rise(self, blocks: int, ago: int) -> float:
+        if self._profile is None:
+            return math.nan
+        now_ms = (self._block.number - ago) * self._length_ms + self._length_ms // 2
+        return self._profile.rise(now_ms - blocks * self._length_ms, now_ms)
