@@ -39,7 +39,7 @@ def migrate(
         return await migrator.status(), done
 
     if status and down is not None:
-        raise InvalidRequestError("--status and --down contradict each other")
+        raise InvalidRequestError("--status and --down contradict each other", cure="Leave one out.")
     states, done = ask(load_settings(data), question)
     if as_json:
         emit({"ran": [one.number for one in done], "migrations": [_json(one) for one in states]})

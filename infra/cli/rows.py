@@ -15,11 +15,15 @@ from pydantic import ValidationError
 
 from schemas.errors import InvalidRequestError
 from schemas.events import AlarmRaw, AlarmStatus, ChangeRaw, Event, KpiBatch, KpiSamples, LogBatch, LogLine
+from schemas.events.base import Labels, Name, Record
 
 __all__ = ["BadRow", "Defaults", "Parsed", "alarms", "changes", "instant", "kpis", "logs", "read_rows"]
 
 Row = Mapping[str, object]
 _CHUNK = 1_000
+_FORM = "Write one JSON object a line, or a CSV in a file that ends in .csv."
+_SAMPLES = 10_000
+"""In one batch, at most: as many series as a batch may have, and far below the size of a message."""
 _T = TypeVar("_T")
 
 
@@ -64,9 +68,9 @@ def _json_object(line: str, number: int) -> Row:
     try:
         value = json.loads(line)
     except ValueError as error:
-        raise InvalidRequestError(f"line {number} is not JSON: {error}") from error
+        raise InvalidRequestError(f"line {number} is not JSON: {error}", cure=_FORM) from error
     if not isinstance(value, dict):
-        raise InvalidRequestError(f"line {number} is not a JSON object")
+        raise InvalidRequestError(f"line {number} is not a JSON object", cure=_FORM)
     return value
 
 
@@ -84,9 +88,13 @@ def kpis(rows: Iterable[Row], defaults: Defaults) -> Parsed:
     """A row a sample: time, service, metric, value, and unit, labels. Samples are batched by service."""
     good, bad = _checked(rows, lambda row: _sample(row, defaults))
     by_service: dict[str, list[_Sample]] = defaultdict(list)
-    for sample in good:
+    for sample in sorted(good, key=lambda one: one.time_ms):
         by_service[sample.service].append(sample)
-    events = [_kpi_batch(service, samples, defaults) for service, samples in by_service.items()]
+    events = [
+        _kpi_batch(service, samples[start : start + _SAMPLES], defaults)
+        for service, samples in by_service.items()
+        for start in range(0, len(samples), _SAMPLES)
+    ]
     return Parsed(tuple(events), bad)
 
 
@@ -94,8 +102,8 @@ def logs(rows: Iterable[Row], defaults: Defaults) -> Parsed:
     """A row a record: time, service, message, and severity, entity, trace_id. Records are batched by service."""
     good, bad = _checked(rows, lambda row: _line(row, defaults))
     by_service: dict[str, list[LogLine]] = defaultdict(list)
-    for service, line in good:
-        by_service[service].append(line)
+    for one in good:
+        by_service[one.service].append(one.line)
     events = [
         _log_batch(service, lines[start : start + _CHUNK], defaults)
         for service, lines in by_service.items()
@@ -149,33 +157,33 @@ def _common(row: Row, defaults: Defaults) -> dict[str, object]:
     return values
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    service: str
-    metric: str
+class _Sample(Record):
+    service: Name
+    metric: Name
     unit: str
-    labels: tuple[tuple[str, str], ...]
+    labels: Labels
     time_ms: int
     value: float
 
 
 def _sample(row: Row, defaults: Defaults) -> _Sample:
     labels = row.get("labels", {})
-    pairs = _labels(labels) if isinstance(labels, str) else dict(labels)  # type: ignore[call-overload]  # checked by dict
-    return _Sample(
-        service=str(row["service"]),
-        metric=str(row["metric"]),
-        unit=str(row.get("unit", "")),
-        labels=tuple(sorted((str(key), str(value)) for key, value in pairs.items())),
-        time_ms=round(instant(row.get("time"), defaults.now).timestamp() * 1000),
-        value=float(str(row["value"])),
+    return _Sample.model_validate(
+        {
+            "service": row["service"],
+            "metric": row["metric"],
+            "unit": row.get("unit", ""),
+            "labels": _labels(labels) if isinstance(labels, str) else labels,
+            "time_ms": round(instant(row.get("time"), defaults.now).timestamp() * 1000),
+            "value": row["value"],
+        }
     )
 
 
 def _kpi_batch(service: str, samples: Sequence[_Sample], defaults: Defaults) -> KpiBatch:
     columns: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[_Sample]] = defaultdict(list)
-    for sample in sorted(samples, key=lambda one: one.time_ms):
-        columns[sample.metric, sample.unit, sample.labels].append(sample)
+    for sample in samples:
+        columns[sample.metric, sample.unit, tuple(sorted(sample.labels.items()))].append(sample)
     return KpiBatch(
         tenant=defaults.tenant,
         source=defaults.source,
@@ -194,12 +202,15 @@ def _kpi_batch(service: str, samples: Sequence[_Sample], defaults: Defaults) -> 
     )
 
 
-def _line(row: Row, defaults: Defaults) -> tuple[str, LogLine]:
+class _Line(Record):
+    service: Name
+    line: LogLine
+
+
+def _line(row: Row, defaults: Defaults) -> _Line:
     values = {key: row[key] for key in ("severity", "entity", "trace_id") if key in row}
-    line = LogLine.model_validate(
-        {"at": instant(row.get("time"), defaults.now), "message": row["message"], **values}
-    )
-    return str(row["service"]), line
+    line = {"at": instant(row.get("time"), defaults.now), "message": row["message"], **values}
+    return _Line.model_validate({"service": row["service"], "line": line})
 
 
 def _log_batch(service: str, lines: Sequence[LogLine], defaults: Defaults) -> LogBatch:
@@ -226,7 +237,7 @@ def instant(value: object, now: datetime) -> datetime:
     text = str(value)
     try:
         return datetime.fromtimestamp(float(text), UTC)
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         pass
     try:
         at = datetime.fromisoformat(text)

@@ -174,7 +174,9 @@ def _parse(parse: Parser, row: Mapping[str, object], file: Path | None, defaults
         with file.open(encoding="utf-8", newline="") as stream:
             return parse(rows.read_rows(file, stream), defaults)
     except OSError as error:
-        raise InvalidRequestError(f"{file}: {error.strerror}") from error
+        raise InvalidRequestError(
+            f"{file}: {error.strerror}", cure="Name a file that can be read."
+        ) from error
 
 
 async def _publish(settings: Settings, source: str, events: Sequence[Event]) -> None:

@@ -53,11 +53,11 @@ def since(text: str) -> tuple[datetime, datetime]:
 
 
 def _start(text: str, now: datetime) -> datetime:
-    if text[-1:] in _UNITS and text[:-1].replace(".", "", 1).isdigit():
-        return now - timedelta(**{_UNITS[text[-1]]: float(text[:-1])})
     try:
+        if text[-1:] in _UNITS and text[:-1].replace(".", "", 1).isdecimal():
+            return now - timedelta(**{_UNITS[text[-1]]: float(text[:-1])})
         at = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise InvalidRequestError(
             f"--since {text!r} is no time", cure="Write 30m, 6h, 7d, or a time like 2026-03-01T12:00."
         ) from None
