@@ -72,7 +72,9 @@ def investigate(
     elif at is None:
         what = ask(settings, lambda clickhouse: _incident(clickhouse, settings.tenant, incident))
     else:
-        raise InvalidRequestError("--at goes with --service: an incident has its own time")
+        raise InvalidRequestError(
+            "--at goes with --service", cure="Leave it out: an incident has its own time."
+        )
     request = request_by_hand(what, now)
     installation = load_installation(settings)
     if not follow:
