@@ -99,7 +99,7 @@ async def _judged(
     clickhouse: ClickHouse, installation: Installation, offsets: Collection[GroupOffset]
 ) -> _Found:
     topics = _Topics(installation.kafka)
-    report = await proof.verify(clickhouse, topics, epoch=installation.settings.land.epoch)
+    report = await proof.verify(clickhouse, topics, epoch=installation.log_epoch)
     finished = {one.partition: one.committed or 0 for one in offsets if one.group.endswith(_INVESTIGATE)}
     queued = queued_requests(topics.requests, topics.heard_of, finished)
     lost = set(topics.requests) - topics.heard_of - queued
