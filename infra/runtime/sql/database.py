@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -35,26 +36,32 @@ _MIGRATIONS = (
 
 
 class Database:
-    """Statements on the control database. Each call is its own transaction; all may raise UnavailableError."""
+    """Statements on the control database, one after another: they share a connection, and so its transaction.
+
+    Each call is its own transaction; all may raise UnavailableError.
+    """
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
+        self._turn = asyncio.Lock()
 
     async def rows(self, sql: str, parameters: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
         """Return the rows of a query, or of a statement with RETURNING."""
-        with _sql_errors():
-            async with self._connection.execute(sql, parameters) as cursor:
-                found = [tuple(row) for row in await cursor.fetchall()]
-            await self._connection.commit()
-        return found
+        async with self._turn, self._executed(sql, parameters) as cursor:
+            return [tuple(row) for row in await cursor.fetchall()]
 
     async def run(self, sql: str, parameters: Sequence[Value] = ()) -> int:
         """Execute a statement, durably, and return how many rows it changed."""
+        async with self._turn, self._executed(sql, parameters) as cursor:
+            return cursor.rowcount
+
+    @asynccontextmanager
+    async def _executed(self, sql: str, parameters: Sequence[Value]) -> AsyncIterator[aiosqlite.Cursor]:
+        """Yield the statement's cursor, and commit when it has been read."""
         with _sql_errors():
             async with self._connection.execute(sql, parameters) as cursor:
-                changed = cursor.rowcount
+                yield cursor
             await self._connection.commit()
-        return changed
 
 
 @asynccontextmanager

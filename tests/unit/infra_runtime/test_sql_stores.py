@@ -65,6 +65,14 @@ async def test_many_processes_may_open_at_once(tmp_path: Path) -> None:
     assert sorted(await asyncio.gather(*(open_and_count() for _ in range(8)))) == list(range(1, 9))
 
 
+async def test_calls_at_once_take_turns_on_the_connection(database: Database) -> None:
+    markers = SqlMarkers(database)
+    counted = await asyncio.gather(*(markers.next_attempt(f"inv-{n % 5}") for n in range(100)))
+    assert sorted(counted) == sorted(list(range(1, 21)) * 5)
+    read = await asyncio.gather(*(markers.is_done(f"inv-{n}") for n in range(50)), markers.mark_done("inv-0"))
+    assert read[-1] is None
+
+
 async def test_a_tenant_nobody_configured_has_defaults(database: Database) -> None:
     store = ControlStore(database)
     assert await store.tenant("acme") == Tenant(tenant="acme")
