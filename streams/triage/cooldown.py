@@ -9,7 +9,7 @@ from schemas.events import Incident, Record
 from schemas.events.base import Instant
 from schemas.ids import stable_id
 
-__all__ = ["Memory", "Request", "incident_key", "pattern_key", "recurs", "service_key"]
+__all__ = ["Memory", "Request", "alarm_keys", "incident_key", "pattern_key", "recurs", "service_key"]
 
 
 class Request(Record):
@@ -45,6 +45,12 @@ def pattern_key(incident: Incident) -> bytes:
     """The incident's signature: its alarm names and services, sorted."""
     names = sorted({one.name for one in incident.alarms})
     return stable_id("p", incident.tenant, *names, "", *sorted(incident.services)).encode()
+
+
+def alarm_keys(incident: Incident) -> tuple[bytes, ...]:
+    """Each kind of alarm in the incident by name and service, in order of first appearance."""
+    kinds = dict.fromkeys((one.name, one.service) for one in incident.alarms)
+    return tuple(stable_id("a", incident.tenant, name, service).encode() for name, service in kinds)
 
 
 def service_key(tenant: str, service: str) -> bytes:

@@ -19,7 +19,15 @@ from schemas.errors import InvalidEventError
 from schemas.events import Incident, IncidentTransition, InvestigationRequested, Record
 from schemas.metrics import TRIGGER_DECISIONS
 from streams.messages import Message
-from streams.triage.cooldown import Memory, Request, incident_key, pattern_key, recurs, service_key
+from streams.triage.cooldown import (
+    Memory,
+    Request,
+    alarm_keys,
+    incident_key,
+    pattern_key,
+    recurs,
+    service_key,
+)
 from streams.triage.deps import TriageDeps
 from streams.triage.expiry import Expiry
 from streams.triage.outbox import Outgoing, send_all
@@ -132,9 +140,9 @@ class Trigger:
 
     async def _request(self, news: _News, policy: Policy, earlier: Request | None, work: _Work) -> None:
         incident = news.incident
-        memory = self._load(Memory, pattern_key(incident), work)
+        memory = self._recalled(incident, policy, work)
         root = earlier.root if earlier else ""
-        if memory is not None and recurs(incident, memory, policy):
+        if memory is not None:
             root = memory.investigation_id
         verdict = await self._admission.admit(incident.tenant, incident)
         asked = request_of(incident, policy, verdict, self._clock.now(), recurrence_of=root)
@@ -151,6 +159,20 @@ class Trigger:
         self._remember_pattern(news, request, work)
         _log.info("investigation_requested", investigation=asked.investigation_id, kind=asked.kind.value)
 
+    def _recalled(self, incident: Incident, policy: Policy, work: _Work) -> Memory | None:
+        """The last investigation of this pattern; else of an incident in which each of these alarms took part.
+
+        A storm seldom begins with the same alarm twice. The answer from memory is checked against today's evidence.
+        """
+        exact = self._load(Memory, pattern_key(incident), work)
+        if recurs(incident, exact, policy):
+            return exact
+        parts = [self._load(Memory, key, work) for key in alarm_keys(incident)]
+        known = {
+            one.investigation_id: one for one in parts if one is not None and recurs(incident, one, policy)
+        }
+        return next(iter(known.values())) if len(known) == 1 and None not in parts else None
+
     def _is_attached(self, incident: Incident, policy: Policy, work: _Work) -> bool:
         """Whether one of its services was investigated for another incident, recently enough to speak for this one."""
         memories = (self._load(Memory, service_key(incident.tenant, one), work) for one in incident.services)
@@ -166,7 +188,7 @@ class Trigger:
             seen_at=news.seen_at,
         )
         services = (service_key(incident.tenant, one) for one in incident.services)
-        for key in (pattern_key(incident), *services):
+        for key in (pattern_key(incident), *alarm_keys(incident), *services):
             known = self._load(Memory, key, work)
             if known is None or (known.at <= memory.at and known.incident_id != memory.incident_id):
                 self._save(news, key, memory, work)

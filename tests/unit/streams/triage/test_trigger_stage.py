@@ -153,6 +153,13 @@ async def test_the_pattern_an_incident_grew_into_is_known_too() -> None:
     assert second.recurrence_of == first.investigation_id
 
 
+async def test_a_storm_that_begins_with_another_of_its_alarms_is_recognised() -> None:
+    desk = Desk()
+    (first,) = await desk.see(incident("one", alarms=3))
+    (second,) = await desk.see(incident("two", at=50, alarms=1))
+    assert (second.kind, second.recurrence_of) == (RequestKind.RECURRENCE, first.investigation_id)
+
+
 async def test_another_pattern_is_no_recurrence() -> None:
     desk = Desk()
     await desk.see(incident("one"))
@@ -185,10 +192,10 @@ async def test_a_message_that_is_no_incident_is_buried() -> None:
 async def test_what_is_over_is_forgotten() -> None:
     desk = Desk()
     await desk.see(incident("one"))
-    assert len(list(desk.store.entries())) == 3
+    assert len(list(desk.store.entries())) == 4
     await desk.see(incident("two", at=20_000, alarms=2))
     kept = list(desk.store.entries())
-    assert len(kept) == 3
+    assert len(kept) == 5
     assert all(b"two" in value or b"20" in value for _, _, value in kept)
 
 
