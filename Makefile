@@ -58,13 +58,13 @@ format: install ## Format and fix what can be fixed
 schemas: install ## Write the .avsc files from the models
 	@$(BIN)/python -m schemas write
 
-docs: install ## Build the documentation site, strictly, into docs/_site
+docs: install ## Build the documentation site, strictly, into build/site
 	@$(BIN)/python docs/generate.py
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 lock: ## Resolve the dependencies again and lock them with hashes
 	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --extra local pyproject.toml -o requirements.lock --custom-compile-command "make lock"
 	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --extra local --extra dev pyproject.toml -c requirements.lock -o requirements-dev.lock --custom-compile-command "make lock"
 
 clean: ## Remove what was built, not .venv
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis docs/_site build dist *.egg-info
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

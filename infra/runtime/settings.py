@@ -48,9 +48,13 @@ class KafkaSection(_Section):
     embedded: bool = False
     """The broker is Tansu: no idempotent producer, quick joins."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """As the broker wants it; SASL needs a user name and a password."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    """How to prove who we are, where the protocol is SASL."""
     sasl_username: str = ""
+    """User at the broker."""
     sasl_password: SecretStr = SecretStr("")
+    """Their password."""
     ssl_cafile: str = ""
     """Certificate authorities to trust; empty trusts the system's."""
     replication_factor: int = Field(default=1, ge=1)
@@ -63,8 +67,11 @@ class ClickHouseSection(_Section):
     url: str = ""
     """`http://host:port`. Empty: what `tocsin up` started in the data folder."""
     user: str = "default"
+    """User at ClickHouse."""
     password: SecretStr = SecretStr("")
+    """Their password."""
     database: str = "default"
+    """Database of the tables; it must exist."""
 
 
 class RedisSection(_Section):
@@ -88,6 +95,7 @@ class TriageSection(_Section):
     flap_changes: int = Field(default=6, ge=2)
     """State changes of one alarm within `flap_window_s` that make it flap."""
     flap_window_s: float = Field(default=300.0, gt=0)
+    """The time in which they are counted, in seconds of event time."""
     forget_after_s: float = Field(default=86_400.0, gt=0)
     """State of an alarm is dropped after this much event time without news, in seconds."""
 
@@ -96,6 +104,7 @@ class DetectSection(_Section):
     """Online detection over KPI batches."""
 
     enabled: bool = True
+    """Whether the role `detect` detects, or only waits."""
     max_series: int = Field(default=100_000, ge=1)
     """Series with state in one worker; the longest unseen are dropped first."""
     sensitivity: float = Field(default=6.0, gt=0)
@@ -110,6 +119,7 @@ class InvestigateSection(_Section):
     """The investigation worker."""
 
     max_concurrent: int = Field(default=8, ge=1)
+    """Investigations that work at once in one worker; those that wait for data do not count."""
     baseline_s: float = Field(default=1_800.0, gt=0)
     """How much time before the incident is taken as normal, in seconds."""
     lead_s: float = Field(default=120.0, ge=0)
@@ -137,17 +147,24 @@ class LlmProvider(_Section):
     """An OpenAI-compatible endpoint. Several are tried in turn."""
 
     name: str
+    """What the ledger and the metrics call it."""
     base_url: str
+    """Address up to and including `/v1`."""
     api_key: SecretStr = SecretStr("")
+    """Key; servers that want none get any text."""
     model: str
+    """The model's name at this provider."""
     timeout_s: float = Field(default=60.0, gt=0)
+    """For one attempt as a whole, in seconds."""
     max_concurrent: int = Field(default=4, ge=1)
+    """Attempts at once."""
 
 
 class LlmSection(_Section):
     """Models. Without a provider every investigation is deterministic, and complete."""
 
     providers: tuple[LlmProvider, ...] = ()
+    """In the order in which they are tried; as JSON in the environment."""
     prices: dict[str, tuple[float, float]] = {}
     """Own prices by model, USD per million tokens (input, output), before those of genai-prices."""
 
@@ -156,7 +173,9 @@ class TelemetrySection(_Section):
     """Logs, metrics and traces."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is logged at least."""
     log_json: bool = True
+    """JSON lines; otherwise text for a person."""
     metrics_port: int = Field(default=0, ge=0, le=65_535)
     """Port of this role's /metrics; 0 picks a free one."""
     otlp_endpoint: str = ""
