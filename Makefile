@@ -26,7 +26,7 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	@touch $@
 
 $(VENV)/tocsin.stamp: pyproject.toml $(VENV)/run.stamp
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 install: $(VENV)/run.stamp $(VENV)/dev.stamp $(VENV)/tocsin.stamp ## Install everything into .venv
