@@ -26,6 +26,13 @@ class SqlMarkers:
             (investigation_id,),
         )
 
+    async def was_started(self, investigation_id: str) -> bool:
+        """Return whether any worker has ever counted a start of it."""
+        rows = await self._database.rows(
+            "SELECT attempts > 0 FROM investigation_markers WHERE investigation_id = ?", (investigation_id,)
+        )
+        return bool(rows and rows[0][0])
+
     async def next_attempt(self, investigation_id: str) -> int:
         """Count a start and return which it is: 1 for the first."""
         rows = await self._database.rows(

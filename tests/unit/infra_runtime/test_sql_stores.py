@@ -48,6 +48,16 @@ async def test_attempts_count_up_and_done_is_done(database: Database) -> None:
     assert await markers.is_done("other")
 
 
+async def test_only_a_counted_start_is_one(database: Database) -> None:
+    markers = SqlMarkers(database)
+    assert not await markers.was_started("inv")
+    await markers.mark_done("inv")
+    assert not await markers.was_started("inv")
+    await markers.next_attempt("inv")
+    assert await markers.was_started("inv")
+    assert not await markers.was_started("other")
+
+
 async def test_what_is_written_survives_and_is_seen_by_others(tmp_path: Path) -> None:
     path = tmp_path / "control.sqlite"
     async with open_database(path) as one, open_database(path) as other:
