@@ -1,7 +1,9 @@
 """The investigate role: requests for investigations, run one at a time per incident under a lease, to their end.
 
-A request is finished when its investigation is: completed, refused, cancelled or failed, each with a status event. Until
+A request is finished when its investigation is: completed, refused, cancelled or failed, each with a status event, told
+by whoever decides it: here what becomes of a request that is not run, and failures; all else by the investigator. Until
 then it stays uncommitted, so a worker that dies leaves it to the next one, which goes on from the last checkpoint.
+A cancellation takes back what has never been started; what had begun is brought to its end.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import structlog
 from schemas.codec import decode_as
 from schemas.errors import InvalidEventError, LeaseLostError, TerminalError
 from schemas.events import InvestigationRequested, InvestigationState, RequestKind
-from schemas.metrics import ACTIVE_INVESTIGATIONS, INVESTIGATION_SECONDS, NullRecorder, Recorder
+from schemas.metrics import INVESTIGATIONS, NullRecorder, Recorder
 from schemas.outcomes import Deferred, Done, Ignored, Outcome, Rejected
 from schemas.registry import SchemaRegistry
 from streams.jobs.slots import Claim
@@ -59,7 +61,7 @@ class Investigations:
         self._registry = registry
         self._recorder = recorder or NullRecorder()
         self._cancelled: OrderedDict[str, str] = OrderedDict()
-        self._active = 0
+        self._put_off: set[str] = set()
 
     def arrived(self, message: Message) -> Claim:
         """Hear of a cancellation at once: it concerns a request that is ahead of it, queued or running."""
@@ -88,17 +90,17 @@ class Investigations:
     async def given_up(self, message: Message, why: Rejected) -> None:
         """Tell that an investigation failed for a defect of ours. See Handler."""
         request = decode_as(InvestigationRequested, message.value, self._registry)
-        await self._teller.tell(request, InvestigationState.FAILED, why.detail)
-        await self._markers.mark_done(request.investigation_id)
+        await self._end(request, InvestigationState.FAILED, why.detail)
 
     async def _begin(self, request: InvestigationRequested, stop: asyncio.Event) -> Outcome:
         reason = self._cancelled.get(request.investigation_id)
-        if reason is not None:
-            await self._teller.tell(request, InvestigationState.CANCELLED, reason)
-            await self._markers.mark_done(request.investigation_id)
+        if reason is not None and not await self._has_begun(request.investigation_id):
+            await self._end(request, InvestigationState.CANCELLED, reason)
             return Ignored(reason)
         if request.not_before is not None and request.not_before > self._clock.now():
-            return await self._defer(request, Deferred(request.not_before, request.reason))
+            told = f"not before {request.not_before.isoformat()}: {request.reason}"
+            await self._teller.tell(request, InvestigationState.DEFERRED, told)
+            return Deferred(request.not_before, request.reason)
         async with held_lease(self._lease, request.investigation_id, self._clock) as held:
             if held is None:
                 return Deferred(
@@ -106,47 +108,47 @@ class Investigations:
                 )
             return await self._run(request, held, stop)
 
+    async def _has_begun(self, investigation_id: str) -> bool:
+        """Whether there is work to finish. One that was put off before it did anything has not begun.
+
+        That is known to the worker that put it off; another one finishes it, which is the safe side.
+        """
+        return investigation_id not in self._put_off and await self._markers.was_started(investigation_id)
+
     async def _run(self, request: InvestigationRequested, held: HeldLease, stop: asyncio.Event) -> Outcome:
         attempt = await self._markers.next_attempt(request.investigation_id)
-        state = InvestigationState.RUNNING if attempt == 1 else InvestigationState.RESUMED
-        await self._teller.tell(request, state, f"taken up by {self._teller.worker}", attempt=attempt)
+        self._put_off.discard(request.investigation_id)
+        if attempt == 1:
+            told = f"taken up by {self._teller.worker}"
+            await self._teller.tell(request, InvestigationState.RUNNING, told)
         run = LeasedRun(request, attempt, held, stop, self._cancelled, self._teller)
-        self._count_active(1)
         try:
             outcome = await _unless_lost(self._investigator, run)
         except TerminalError as error:
             outcome = Rejected("investigation_failed", str(error))
-        finally:
-            self._count_active(-1)
         return await self._conclude(request, outcome, attempt)
 
     async def _conclude(self, request: InvestigationRequested, outcome: Outcome, attempt: int) -> Outcome:
         match outcome:
             case Deferred():
-                return await self._defer(request, outcome, attempt)
-            case Done():
-                await self._teller.tell(
-                    request, InvestigationState.COMPLETED, "", attempt=attempt, progress=1.0
-                )
-                waited = self._clock.now() - request.requested_at
-                self._recorder.observe(INVESTIGATION_SECONDS, waited.total_seconds())
+                self._put_off.add(request.investigation_id)
+                return outcome
             case Rejected(detail=detail):
-                await self._teller.tell(request, InvestigationState.FAILED, detail, attempt=attempt)
-            case Ignored():
-                pass
+                await self._end(request, InvestigationState.FAILED, detail, attempt)
+            case Done() | Ignored():
+                await self._markers.mark_done(request.investigation_id)
             case _:
                 assert_never(outcome)
+        return outcome
+
+    async def _end(
+        self, request: InvestigationRequested, state: InvestigationState, why: str, attempt: int = 1
+    ) -> None:
+        """Tell an end that was decided here, and remember it."""
+        await self._teller.tell(request, state, why, attempt=attempt)
         await self._markers.mark_done(request.investigation_id)
-        return outcome
-
-    async def _defer(self, request: InvestigationRequested, outcome: Deferred, attempt: int = 1) -> Deferred:
-        told = f"not before {outcome.until.isoformat()}: {outcome.reason}"
-        await self._teller.tell(request, InvestigationState.DEFERRED, told, attempt=attempt)
-        return outcome
-
-    def _count_active(self, change: int) -> None:
-        self._active += change
-        self._recorder.gauge(ACTIVE_INVESTIGATIONS, self._active)
+        self._recorder.count(INVESTIGATIONS, verdict=state.value)
+        self._put_off.discard(request.investigation_id)
 
 
 def investigate_worker(  # noqa: PLR0913 - its collaborators

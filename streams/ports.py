@@ -107,6 +107,10 @@ class Markers(Protocol):
 
     async def mark_done(self, investigation_id: str) -> None: ...
 
+    async def was_started(self, investigation_id: str) -> bool:
+        """Return whether a start of it was ever counted, by any worker."""
+        ...
+
     async def next_attempt(self, investigation_id: str) -> int:
         """Count a start and return which it is: 1 for the first."""
         ...
@@ -130,7 +134,10 @@ class Run(Protocol):
 
     @property
     def taken_back(self) -> str:
-        """Why the request was cancelled while this ran (its alarms cleared, a person said so); empty while it stands."""
+        """Why the request was cancelled after this had begun (its alarms cleared, a person said so); empty while it stands.
+
+        The investigation goes on, and notes it.
+        """
         ...
 
     async def progress(
@@ -145,7 +152,11 @@ class Run(Protocol):
 
 
 class Investigator(Protocol):
-    """Runs one investigation to its end, publishing its own evidence, costs and report."""
+    """Runs one investigation to its end, publishing its own evidence, costs and report.
+
+    It tells by status events that it goes on after an earlier attempt, its progress and its end: completed, refused,
+    cancelled or deferred. That it is taken up for the first time and that it failed, the worker tells.
+    """
 
     async def investigate(self, request: InvestigationRequested, run: Run) -> Outcome:
         """Run it, and answer with what became of it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -15,7 +16,8 @@ from agents.investigation.settings import InvestigationSettings
 from agents.investigation.state import GraphState, RankedState
 from agents.investigation.stepping import CancelledRunError, status
 from schemas.errors import IntegrityError, InvalidRequestError
-from schemas.events.investigation import InvestigationRequested, InvestigationState
+from schemas.events.investigation import InvestigationRequested, InvestigationState, InvestigationStatus
+from schemas.events.report import Report
 from schemas.metrics import ACTIVE_INVESTIGATIONS, INVESTIGATION_SECONDS, INVESTIGATIONS
 
 __all__ = ["Investigations"]
@@ -43,8 +45,9 @@ class Investigations:
     ) -> InvestigationOutcome:
         """Investigate, or go on where a lost worker stopped. Ends when the outcome is published.
 
-        Called again after the end it publishes nothing and returns the same report; an investigation that was refused,
-        postponed or cancelled starts anew.
+        Tells by status events that it goes on, its progress and its end. Called again after the end it tells that end
+        again, by the same event, and returns the same report; an investigation that was refused, postponed
+        or cancelled starts anew.
 
         Raises:
             LeaseLostError: another worker has it now; nothing was published since it was lost.
@@ -53,10 +56,9 @@ class Investigations:
         """
         config: RunnableConfig = {"configurable": {"thread_id": request.investigation_id}}
         snapshot = await self._snapshot(config)
-        ended = _ended(snapshot)
-        if ended is not None:
-            return ended
         context = _context(request, ports, snapshot, attempt, worker)
+        if snapshot is not None and not snapshot.next:
+            return await _told_again(snapshot, context)
         self._gauge(ports, 1)
         try:
             return await self._run(snapshot, context, config)
@@ -81,7 +83,7 @@ class Investigations:
         self, snapshot: StateSnapshot | None, context: RunContext, config: RunnableConfig
     ) -> InvestigationOutcome:
         resumed = snapshot is not None
-        if resumed:
+        if resumed or context.attempt > 1:
             await context.ports.publisher.publish(_resumed(context, snapshot))
         begin = None if resumed else GraphState(request=context.request, started_at=context.started_at)
         answer: dict[str, Any] = await self._graph.ainvoke(
@@ -104,12 +106,12 @@ class Investigations:
         ports.recorder.gauge(ACTIVE_INVESTIGATIONS, self._active)
 
 
-def _ended(snapshot: StateSnapshot | None) -> Reported | None:
-    if snapshot is None or snapshot.next:
-        return None
+async def _told_again(snapshot: StateSnapshot, context: RunContext) -> Reported:
+    """Tell the end as the attempt that came to it did, or would have: its worker may have died before it could."""
     state = GraphState.model_validate(snapshot.values)
     if state.report is None:
         raise IntegrityError("an ended investigation has no report")
+    await _tell_completed(state.report, replace(context, attempt=_attempt_of(snapshot)))
     return Reported(state.report, state.ranked or RankedState())
 
 
@@ -129,14 +131,24 @@ def _context(
             f"{request.investigation_id} was begun for another incident",
             cure="Give the investigation an id of its own.",
         )
-    earlier = (snapshot.metadata or {}).get("attempt", 1)
-    again = max(attempt, (earlier if isinstance(earlier, int) else 1) + 1)
+    again = max(attempt, _attempt_of(snapshot) + 1)
     return RunContext(ports, before.request, before.started_at, again, worker)
 
 
-def _resumed(context: RunContext, snapshot: StateSnapshot | None) -> Any:
-    steps = ", ".join(sorted(set(snapshot.next))) if snapshot else ""
-    return status(InvestigationState.RESUMED, "", f"taken up again before {steps}", context)
+def _attempt_of(snapshot: StateSnapshot) -> int:
+    """Which attempt made it."""
+    attempt = (snapshot.metadata or {}).get("attempt", 1)
+    return attempt if isinstance(attempt, int) else 1
+
+
+def _resumed(context: RunContext, snapshot: StateSnapshot | None) -> InvestigationStatus:
+    where = f"before {', '.join(sorted(set(snapshot.next)))}" if snapshot else "from the beginning"
+    return status(InvestigationState.RESUMED, "", f"taken up again {where}", context)
+
+
+async def _tell_completed(report: Report, context: RunContext) -> None:
+    told = status(InvestigationState.COMPLETED, "", report.headline, context)
+    await context.ports.publisher.publish(told)
 
 
 async def _outcome(state: GraphState, context: RunContext) -> InvestigationOutcome:
@@ -144,7 +156,7 @@ async def _outcome(state: GraphState, context: RunContext) -> InvestigationOutco
     recorder, publisher = context.ports.recorder, context.ports.publisher
     if state.report is not None:
         verdict = state.report.verdict.value
-        await publisher.publish(status(InvestigationState.COMPLETED, "", state.report.headline, context))
+        await _tell_completed(state.report, context)
         recorder.count(INVESTIGATIONS, verdict=verdict)
         elapsed = context.ports.clock.now() - context.request.requested_at
         recorder.observe(INVESTIGATION_SECONDS, max(elapsed.total_seconds(), 0.0))

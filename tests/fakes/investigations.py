@@ -119,6 +119,9 @@ class MemoryMarkers:
     async def mark_done(self, investigation_id: str) -> None:
         self.done.add(investigation_id)
 
+    async def was_started(self, investigation_id: str) -> bool:
+        return self.attempts.get(investigation_id, 0) > 0
+
     async def next_attempt(self, investigation_id: str) -> int:
         self.attempts[investigation_id] = self.attempts.get(investigation_id, 0) + 1
         return self.attempts[investigation_id]

@@ -8,7 +8,7 @@ import pytest
 from schemas.codec import encode
 from schemas.errors import BudgetExceededError, InvalidEventError, LeaseLostError, UnavailableError
 from schemas.events import InvestigationRequested, InvestigationState, InvestigationStatus, RequestKind
-from schemas.metrics import ACTIVE_INVESTIGATIONS, Metric
+from schemas.metrics import INVESTIGATIONS, Metric
 from schemas.outcomes import Deferred, Done, Ignored, Outcome, Rejected
 from streams.investigate import Investigations
 from streams.jobs.slots import Claim
@@ -32,21 +32,24 @@ class Clock:
         await asyncio.sleep(seconds)
 
 
-class Gauges:
-    """A Recorder of the gauge of running investigations."""
+class Measured:
+    """A Recorder of the ends of investigations; `others` names everything else that was measured."""
 
     def __init__(self) -> None:
-        self.active: list[float] = []
+        self.ended: list[str] = []
+        self.others: list[str] = []
 
     def count(self, metric: Metric, amount: float = 1, **labels: str) -> None:
-        pass
+        if metric is INVESTIGATIONS:
+            self.ended.append(labels["verdict"])
+        else:
+            self.others.append(metric.name)
 
     def gauge(self, metric: Metric, value: float, **labels: str) -> None:
-        if metric is ACTIVE_INVESTIGATIONS:
-            self.active.append(value)
+        self.others.append(metric.name)
 
     def observe(self, metric: Metric, value: float, **labels: str) -> None:
-        pass
+        self.others.append(metric.name)
 
 
 class House:
@@ -58,7 +61,7 @@ class House:
         self.markers = MemoryMarkers()
         self.events = Events()
         self.clock = Clock()
-        self.gauges = Gauges()
+        self.measured = Measured()
         self.stop = asyncio.Event()
         self.handler = Investigations(
             self.investigator,
@@ -67,7 +70,7 @@ class House:
             self.events,
             self.clock,
             worker="w1",
-            recorder=self.gauges,
+            recorder=self.measured,
         )
 
     async def handle(self, asked: InvestigationRequested) -> Outcome:
@@ -86,22 +89,23 @@ def house() -> House:
     return House()
 
 
-async def test_a_request_is_run_and_told(house: House) -> None:
+async def test_a_request_is_run_and_its_beginning_told(house: House) -> None:
     assert await house.handle(request()) == Done()
-    assert house.events.states == ["running", "completed"]
+    assert house.events.states == ["running"], "the investigator tells its own end"
     last = house.events.events[-1]
     assert isinstance(last, InvestigationStatus)
     assert (last.investigation_id, last.incident_id, last.worker) == ("inv_1", "inc_1", "w1")
-    assert (last.progress, last.attempt, last.step) == (1.0, 1, "")
+    assert (last.progress, last.attempt, last.step) == (0.0, 1, "")
     assert house.lease.held == {}
-    assert house.gauges.active == [1, 0]
+    assert house.markers.done == {"inv_1"}
+    assert (house.measured.ended, house.measured.others) == ([], []), "the investigator measures itself"
 
 
 async def test_redelivery_is_free(house: House) -> None:
     await house.handle(request())
     assert await house.handle(request()) == Ignored("done before")
     assert len(house.investigator.runs) == 1
-    assert house.events.states == ["running", "completed"]
+    assert house.events.states == ["running"]
 
 
 async def test_a_request_that_is_no_event_cannot_be_handled(house: House) -> None:
@@ -122,7 +126,7 @@ async def test_not_before_is_honoured(house: House) -> None:
     assert house.investigator.runs == []
     house.clock.time = later
     assert await house.handle(request(not_before=later)) == Done()
-    assert house.events.states == ["deferred", "running", "completed"]
+    assert house.events.states == ["deferred", "running"]
 
 
 async def test_a_cancel_takes_a_queued_request_back(house: House) -> None:
@@ -133,7 +137,59 @@ async def test_a_cancel_takes_a_queued_request_back(house: House) -> None:
     assert await house.handle(cancel) == Done()
     assert house.investigator.runs == []
     assert house.events.states == ["cancelled"]
+    assert house.measured.ended == ["cancelled"]
     assert await house.handle(request()) == Ignored("done before")
+
+
+async def test_what_had_begun_when_its_worker_died_is_finished_not_cancelled(house: House) -> None:
+    assert await house.markers.next_attempt("inv_1") == 1
+    seen: list[str] = []
+
+    async def script(run: Run) -> Outcome:
+        seen.append(run.taken_back)
+        return Done()
+
+    house.investigator.script = script
+    house.hear(request())
+    house.hear(request(kind=RequestKind.CANCEL, reason="alarms cleared"))
+    assert await house.handle(request()) == Done()
+    assert house.investigator.runs == [("inv_1", 2, 1)]
+    assert seen == ["alarms cleared"]
+    assert house.events.states == []
+
+
+async def test_what_was_put_off_before_it_did_anything_can_be_taken_back(house: House) -> None:
+    async def script(run: Run) -> Outcome:
+        return Deferred(NOW + timedelta(days=1), "over the limit")
+
+    house.investigator.script = script
+    assert isinstance(await house.handle(request()), Deferred)
+    house.hear(request(kind=RequestKind.CANCEL, reason="alarms cleared"))
+    assert await house.handle(request()) == Ignored("alarms cleared")
+    assert len(house.investigator.runs) == 1
+    assert house.events.states == ["running", "cancelled"]
+
+
+async def test_what_was_put_off_once_and_then_begun_is_finished(house: House) -> None:
+    answers: list[Outcome | Exception] = [
+        Deferred(NOW, "over the limit"),
+        UnavailableError("the store is away"),
+        Done(),
+    ]
+
+    async def script(run: Run) -> Outcome:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    house.investigator.script = script
+    assert isinstance(await house.handle(request()), Deferred)
+    with pytest.raises(UnavailableError):
+        await house.handle(request())
+    house.hear(request(kind=RequestKind.CANCEL, reason="alarms cleared"))
+    assert await house.handle(request()) == Done()
+    assert answers == []
 
 
 async def test_a_cancel_is_noted_in_a_running_investigation(house: House) -> None:
@@ -169,7 +225,7 @@ async def test_a_lease_held_elsewhere_is_waited_for(house: House) -> None:
     assert await house.handle(request()) == Done()
 
 
-async def test_a_second_attempt_is_told_as_resumed_with_a_newer_token(house: House) -> None:
+async def test_a_second_attempt_has_a_newer_token(house: House) -> None:
     async def stopped(run: Run) -> Outcome:
         raise UnavailableError("stopped at a checkpoint")
 
@@ -180,7 +236,7 @@ async def test_a_second_attempt_is_told_as_resumed_with_a_newer_token(house: Hou
     house.investigator.script = None
     assert await house.handle(request()) == Done()
     assert house.investigator.runs == [("inv_1", 1, 1), ("inv_1", 2, 2)]
-    assert house.events.states == ["running", "resumed", "completed"]
+    assert house.events.states == ["running"], "that it goes on, the investigator tells"
 
 
 async def test_the_lease_is_renewed_while_it_runs(house: House) -> None:
@@ -243,9 +299,8 @@ async def test_progress_becomes_status_events(house: House) -> None:
         ("running", "", 0.0),
         ("running", "plan", 0.25),
         ("waiting", "gather", 0.3),
-        ("completed", "", 1.0),
     ]
-    assert len({one.event_id for one in told}) == 4
+    assert len({one.event_id for one in told}) == 3
 
 
 async def test_a_terminal_error_fails_the_investigation(house: House) -> None:
@@ -255,6 +310,7 @@ async def test_a_terminal_error_fails_the_investigation(house: House) -> None:
     house.investigator.script = broke
     assert await house.handle(request()) == Rejected("investigation_failed", "too dear")
     assert house.events.states == ["running", "failed"]
+    assert house.measured.ended == ["failed"]
     assert house.markers.done == {"inv_1"}
 
 
@@ -269,7 +325,7 @@ async def test_outcomes_of_the_investigator_are_passed_on(house: House) -> None:
     assert house.markers.done == set()
     assert await house.handle(request()) == answers[1]
     assert house.markers.done == {"inv_1"}
-    assert house.events.states == ["running", "deferred", "resumed"]
+    assert house.events.states == ["running"], "the investigator has told them"
 
 
 async def test_a_defect_is_told_before_the_request_is_buried(house: House) -> None:

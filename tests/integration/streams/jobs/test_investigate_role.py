@@ -84,7 +84,7 @@ async def test_requests_become_investigations_and_states(role: Role) -> None:
     async with role.working():
         await until(lambda: len(role.markers.done) == 10)
     assert sorted(run[0] for run in role.investigator.runs) == [f"inv_{n}" for n in range(10)]
-    assert await role.states("inv_3") == ["running", "completed"]
+    assert await role.states("inv_3") == ["running"]
     assert await role.uncommitted() == 0
 
 
@@ -106,7 +106,7 @@ async def test_a_killed_worker_leaves_its_investigation_to_the_next(role: Role) 
         del role.lease.held["inv_1"]
         await until(lambda: "inv_1" in role.markers.done)
     assert role.investigator.runs == [("inv_1", 1, 1), ("inv_1", 2, 2)]
-    assert await role.states("inv_1") == ["running", "resumed", "completed"]
+    assert await role.states("inv_1") == ["running"]
     assert await role.uncommitted() == 0
 
 
@@ -116,7 +116,7 @@ async def test_a_deferred_request_runs_when_its_time_comes(role: Role) -> None:
     async with role.working():
         await until(lambda: len(role.markers.done) == 2)
     assert [run[0] for run in role.investigator.runs] == ["inv_2", "inv_1"]
-    assert await role.states("inv_1") == ["deferred", "running", "completed"]
+    assert await role.states("inv_1") == ["deferred", "running"]
 
 
 async def test_a_cancel_overtakes_the_deferred_request_it_takes_back(role: Role) -> None:

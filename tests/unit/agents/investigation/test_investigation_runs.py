@@ -403,16 +403,50 @@ async def test_a_run_goes_on_from_its_checkpoint_and_says_so() -> None:
     assert outcome.report.timeline == undisturbed.timeline
 
 
-async def test_asked_again_after_the_end_it_answers_the_same_and_publishes_nothing() -> None:
-    data = bad_deploy()
+async def test_asked_again_after_the_end_it_answers_the_same_and_tells_the_same_end() -> None:
+    data, recorder = bad_deploy(), ListRecorder()
     investigations = Investigations(quick(data), InMemorySaver(serde=checkpoint_serializer()))
-    ended = await investigations.investigate(request_for(data), ports_for(data))
-    ports = ports_for(data)
+    first = ports_for(data)
+    ended = await investigations.investigate(request_for(data), first)
+    ports = ports_for(data, recorder=recorder)
 
-    again = await investigations.investigate(request_for(data), ports)
+    again = await investigations.investigate(request_for(data), ports, attempt=2)
 
     assert again == ended
-    assert published(ports) == []
+    assert [event.event_id for event in published(ports)] == [published(first)[-1].event_id]
+    assert states_and_steps(published(ports)) == [("completed", "")]
+    assert recorder.kept == [], "it was measured when it ended"
+
+
+async def test_an_end_that_could_not_be_told_is_told_by_the_next_attempt() -> None:
+    class Mute(CollectingPublisher):
+        async def publish(self, *events: Published) -> None:
+            if any(isinstance(e, InvestigationStatus) and e.state.value == "completed" for e in events):
+                raise UnavailableError("the broker is away")
+            await super().publish(*events)
+
+    data = bad_deploy()
+    investigations = Investigations(quick(data), InMemorySaver(serde=checkpoint_serializer()))
+    with pytest.raises(UnavailableError):
+        await investigations.investigate(request_for(data), ports_for(data, publisher=Mute()))
+    ports = ports_for(data)
+
+    outcome = await investigations.investigate(request_for(data), ports, attempt=2)
+
+    assert isinstance(outcome, Reported)
+    told = [event for event in published(ports) if isinstance(event, InvestigationStatus)]
+    assert [(one.state.value, one.message) for one in told] == [("completed", outcome.report.headline)]
+
+
+async def test_a_second_attempt_without_a_checkpoint_says_that_it_begins_again() -> None:
+    data = bad_deploy()
+    ports = ports_for(data)
+
+    await Investigations(ports.settings).investigate(request_for(data), ports, attempt=2)
+
+    first = published(ports)[0]
+    assert isinstance(first, InvestigationStatus)
+    assert (first.state.value, first.message) == ("resumed", "taken up again from the beginning")
 
 
 async def test_an_id_that_belongs_to_another_incident_is_a_defect_of_the_caller() -> None:
