@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from typing import TextIO
 
 import orjson
 from pydantic import BaseModel
@@ -15,8 +17,16 @@ from schemas.errors import TocsinError
 
 __all__ = ["emit", "err", "nano_usd", "out", "print_error", "table", "when"]
 
-out = Console()
-err = Console(stderr=True)
+_PIPE_WIDTH = 160
+
+
+def _width(stream: TextIO) -> int | None:
+    """Rich takes 80 columns where there is no terminal; tables read better with more."""
+    return None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+
+
+out = Console(width=_width(sys.stdout))
+err = Console(stderr=True, width=_width(sys.stderr))
 
 Jsonable = BaseModel | Mapping[str, object] | list[object]
 

@@ -13,9 +13,11 @@ from rich.panel import Panel
 
 from infra.cli.demo.feed import Counts
 from schemas.events import (
+    AlarmChanged,
     AlarmRaw,
     AlarmStatus,
     ChangeRaw,
+    Decision,
     Event,
     Evidence,
     Incident,
@@ -48,6 +50,7 @@ class Screen:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._alarms = 0
+        self._known: set[str] = set()
         self._findings: dict[str, int] = {}
 
     def act(self, number: int, title: str) -> None:
@@ -77,6 +80,8 @@ class Screen:
     def tocsin_event(self, event: Event) -> None:
         """Show what Tocsin makes of it."""
         match event:
+            case AlarmChanged():
+                self._detected(event)
             case Incident():
                 self._incident(event)
             case InvestigationRequested():
@@ -94,6 +99,10 @@ class Screen:
         )
 
     def _alarm(self, alarm: AlarmRaw) -> None:
+        """Show an alarm once: its sender repeats it as long as it fires."""
+        if alarm.event_id in self._known:
+            return
+        self._known.add(alarm.event_id)
         self._alarms += 1
         if self._alarms == _ALARMS_SHOWN + 1:
             self.say("              ... and more, see the incident")
@@ -101,7 +110,15 @@ class Screen:
             return
         colour = _COLOURS[alarm.severity]
         told = "cleared" if alarm.status is AlarmStatus.CLEARED else alarm.severity.value
-        self._line(alarm.occurred_at, f"[{colour}]{told:<9}[/] {alarm.service}: {alarm.name} {alarm.summary}")
+        summary = alarm.summary.removeprefix(f"{alarm.service}: ")
+        self._line(
+            alarm.occurred_at, f"[{colour}]{told:<9}[/] {alarm.service}: {alarm.name} ({_plain(summary)})"
+        )
+
+    def _detected(self, change: AlarmChanged) -> None:
+        """Show what online detection raised: the shop's own alarms were shown when they were sent."""
+        if change.source == "detect" and change.decision is Decision.OPENED:
+            self._line(change.occurred_at, f"[yellow]detected[/]  {_plain(change.summary or change.name)}")
 
     def _incident(self, incident: Incident) -> None:
         count = f"{incident.alarm_count} alarms, {len(incident.services)} services"
