@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -77,6 +78,8 @@ async def consume(
 
 async def _fail(app: faust.App, stage: str, error: Exception) -> None:
     """End the worker; never returns, so that nothing after the failure is acknowledged."""
-    _log.error("stage_failed", stage=stage, error=repr(error), exc_info=error)
+    # As text: renderers that show local variables would print the whole app and every message of the batch.
+    told = "".join(traceback.format_exception(error))
+    _log.error("stage_failed", stage=stage, error=repr(error), traceback=told)
     await app.crash(error)
     await asyncio.Event().wait()
