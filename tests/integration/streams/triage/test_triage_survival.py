@@ -23,6 +23,7 @@ from schemas.events import (
     IncidentTransition,
     InvestigationRequested,
 )
+from streams.admin import open_admin
 from streams.ports import Publisher
 from tests.fakes.events import alarm
 from tests.integration.streams.triage.conftest import Stack
@@ -151,6 +152,9 @@ async def test_a_clean_stop_is_quick_and_the_next_run_has_nothing_to_repeat(stac
         await stack.reader.until(lambda: _counted(stack) == 30)
         worker.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(_exit_code, worker) == 0
+    async with open_admin(stack.kafka) as admin:
+        offsets = await admin.lag(f"{stack.kafka.topic_prefix}tocsin-triage", ["alarms.raw"])
+    assert sum(one.lag for one in offsets) == 0
 
 
 def _exit_code(worker: subprocess.Popen[bytes]) -> int:
