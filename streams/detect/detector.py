@@ -8,7 +8,7 @@ from schemas.events import AlarmRaw, KpiBatch, KpiSamples
 from streams.detect.alarms import SeriesName, alarm_of
 from streams.detect.book import Book
 from streams.detect.settings import DetectRules
-from streams.detect.silence import allowance_ms, look_for_silence
+from streams.detect.silence import look_for_silence, note_arrival
 
 __all__ = ["Detector"]
 
@@ -78,9 +78,7 @@ class Detector:
         findings = series.feed(times_ms, values)
         if series.last_ms > heard_ms:
             book.heard(name, self._turn)
-            quiet_ms = before_ms - heard_ms
-            if heard_ms and series.stale_ms < quiet_ms <= allowance_ms(series, self._rules):
-                series.stale_ms = quiet_ms
+            note_arrival(series, heard_ms, before_ms, self._rules)
         book.watermark_ms = max(book.watermark_ms, times_ms[-1])
         return [alarm_of(name, finding) for finding in findings]
 

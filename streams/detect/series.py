@@ -39,7 +39,7 @@ class Series:
 
     __slots__ = (
         "_baseline", "_block", "_excursion", "_length_ms", "_notice_high", "_notice_low", "_profile",
-        "_rules", "_run", "_steps", "_trend", "_wide", "born_ms", "last_ms", "opening", "stale_ms", "step_ms",
+        "_rules", "_run", "_steps", "_trend", "_wide", "born_ms", "gap_ms", "gaps", "last_ms", "opening", "step_ms",
     )  # fmt: skip
 
     def __init__(self, rules: DetectRules) -> None:
@@ -57,8 +57,9 @@ class Series:
         self.born_ms = 0
         self.last_ms = 0
         self.step_ms = 0
-        self.stale_ms = 0
-        """Longest silence, seen from the partition's watermark, that is usual for this series."""
+        self.gap_ms = 0
+        """The largest usual gap between the newest samples of successive columns."""
+        self.gaps = 0
         self.opening: Opening | None = None
 
     def feed(self, times_ms: Sequence[int], values: Sequence[float]) -> list[Finding]:
@@ -74,8 +75,8 @@ class Series:
         return found
 
     @property
-    def ready(self) -> bool:
-        """Whether enough is known of the series to miss it."""
+    def learned(self) -> bool:
+        """Whether the series has told enough samples to be known."""
         return self._steps is None and self._baseline.samples >= self._rules.warmup_samples
 
     def _learn_steps(self, times_ms: Sequence[int], values: Sequence[float]) -> int:

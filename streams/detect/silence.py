@@ -1,7 +1,7 @@
 """Missing data: a series that the others of its partition have left behind, by event time.
 
-A series is missed when the partition's watermark has passed its last sample by more than what is usual for it. Those that
-fall silent together are told together: all of a service, or all of an entity, is one alarm. An entity that was replaced
+A series is missed when the partition's watermark has passed its last sample by far more than the gaps between its batches.
+Those that fall silent together are told together: all of a service, or all of an entity, is one alarm. An entity that was replaced
 by a younger one of its service is not missed.
 """
 
@@ -16,16 +16,41 @@ from streams.detect.findings import Finding, Kind
 from streams.detect.series import Series
 from streams.detect.settings import DetectRules
 
-__all__ = ["allowance_ms", "look_for_silence"]
+__all__ = ["allowance_ms", "look_for_silence", "note_arrival"]
 
 _PERSISTS = 3
 _STEPS = 6
-_USUAL = 4
+_GAPS = 3
+_GAPS_TO_LEARN = 3
+_FADE = 32
 
 
 def allowance_ms(series: Series, rules: DetectRules) -> int:
-    """How long the series may be silent."""
-    return max(_PERSISTS * rules.persist_ms, _STEPS * series.step_ms, _USUAL * series.stale_ms, 1)
+    """How long the series may be silent: three of its usual gaps and the persistence, at least."""
+    return max(
+        _PERSISTS * rules.persist_ms, _STEPS * series.step_ms, _GAPS * series.gap_ms + rules.persist_ms, 1
+    )
+
+
+def note_arrival(series: Series, heard_ms: int, watermark_ms: int, rules: DetectRules) -> None:
+    """Learn the largest usual gap, in event time, from a column that brought news.
+
+    A gap reaches from the newest sample of the series before, `heard_ms`, to its newest now, or to the partition's
+    watermark before the column came where that is further on. The largest fades with each arrival. Once gaps are known,
+    one beyond what is allowed counts as that much: an outage is no habit, but what recurs becomes one.
+    """
+    if not heard_ms:
+        return
+    gap_ms = max(series.last_ms, watermark_ms) - heard_ms
+    if series.gaps >= _GAPS_TO_LEARN:
+        gap_ms = min(gap_ms, allowance_ms(series, rules))
+    series.gaps += 1
+    series.gap_ms = max(gap_ms, series.gap_ms - series.gap_ms // _FADE)
+
+
+def _expected(series: Series) -> bool:
+    """Whether enough is known of the series to miss it."""
+    return series.learned and series.gaps >= _GAPS_TO_LEARN
 
 
 def look_for_silence(book: Book, watermark_ms: int, rules: DetectRules) -> list[tuple[SeriesName, Finding]]:
@@ -68,7 +93,7 @@ def _fallen(
 ) -> Iterator[tuple[SeriesName, Finding]]:
     fresh = [name for name in stale if not _covered(book, name)]
     for unit, names in _united(book, fresh, stale).items():
-        known = [name for name in names if stale[name].ready]
+        known = [name for name in names if _expected(stale[name])]
         if not known:
             continue
         since_ms = max(stale[name].last_ms for name in known)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import numpy as np
 
@@ -131,3 +132,75 @@ def test_samples_from_the_future_are_ignored() -> None:
     assert detector.series == 1
     detector.drop(0)
     assert detector.series == 0
+
+
+def _paced(detector: Detector, every_s: int, step_s: int, seconds: int) -> list[AlarmRaw]:
+    """`cart` sends a batch every so often, `user` every five seconds; both from T0 on."""
+    alarms: list[AlarmRaw] = []
+    for second in range(5, seconds + 1, 5):
+        if second % every_s == 0:
+            at = [T0 + 1000 * (second - every_s + t) for t in range(step_s, every_s + 1, step_s)]
+            alarms += detector.apply(0, kpi_batch({"cpu": [5.0] * len(at)}, at, "cart"), NOW)
+        alarms += detector.apply(0, kpi_batch({"cpu": [5.0]}, [T0 + 1000 * second], "user"), NOW)
+    return alarms
+
+
+def test_a_batch_a_minute_is_no_silence_between() -> None:
+    """The samples are five seconds apart, the batches sixty, and only five seconds need persist."""
+    detector = Detector(DetectRules(persist_s=5))
+    assert _paced(detector, 60, 5, 1_200) == []
+    silent = [
+        alarm
+        for second in range(1_205, 1_500, 5)
+        for alarm in detector.apply(0, kpi_batch({"cpu": [5.0]}, [T0 + 1000 * second], "user"), NOW)
+    ]
+    (told,) = silent
+    assert told.service == "cart"
+    assert (told.occurred_at - told.started_at).total_seconds() == 3 * 60 + 5
+
+
+def test_a_sender_that_slows_down_is_told_at_most_twice_then_known() -> None:
+    detector = Detector(DetectRules(persist_s=5))
+    at = [T0 - 600_000 + 1000 * t for t in range(600)]
+    for start in range(0, 600, PER_BATCH):
+        detector.apply(0, kpi_batch({"cpu": [5.0] * PER_BATCH}, at[start : start + PER_BATCH], "cart"), NOW)
+    alarms = _paced(detector, 300, 5, 3_000)
+    fired = [alarm for alarm in alarms if alarm.status is AlarmStatus.FIRING]
+    assert 1 <= len(fired) <= 2
+    assert alarms[-1].status is AlarmStatus.CLEARED
+
+
+def test_one_outage_is_no_habit() -> None:
+    """After an hour away the next silence is told within minutes."""
+    feed = Feed()
+    feed.run(30, ALL)
+    feed.run(360, {("user", "u"): ("cpu", "memory")})
+    feed.run(30, ALL)
+    feed.alarms.clear()
+    feed.run(60, {("user", "u"): ("cpu", "memory")})
+    (told,) = feed.alarms
+    assert (told.occurred_at - told.started_at).total_seconds() <= 240
+
+
+def test_history_in_long_batches_does_not_delay_what_is_live() -> None:
+    """Ten hours in batches of an hour, then a batch every ten seconds: within minutes only the latter count."""
+    detector = Detector(RULES)
+    for hour in range(-10, 0):
+        at = [T0 + 3_600_000 * hour + 5_000 * t for t in range(720)]
+        for service in ("cart", "user"):
+            detector.apply(0, kpi_batch({"cpu": [5.0] * 720}, at, service), NOW)
+    assert _paced(detector, 10, 1, 2_400) == []
+    (told,) = (
+        alarm
+        for second in range(2_405, 3_000, 5)
+        for alarm in detector.apply(0, kpi_batch({"cpu": [5.0]}, [T0 + 1000 * second], "user"), NOW)
+    )
+    assert (told.service, told.occurred_at - told.started_at) == ("cart", timedelta(seconds=60))
+
+
+def test_one_batch_alone_is_not_missed() -> None:
+    """Nothing is known of when the next would come."""
+    detector = Detector(RULES)
+    at = [T0 + 1000 * t for t in range(500)]
+    detector.apply(0, kpi_batch({"cpu": [5.0] * 500}, at, "import"), NOW)
+    assert _paced(detector, 10, 1, 4_000) == []
