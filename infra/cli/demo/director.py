@@ -35,6 +35,7 @@ __all__ = ["Director", "Finding"]
 _PATIENCE_S = 60.0
 _LANDING_S = 15.0
 _LOOK_S = 30.0
+_ALIVE = frozenset({IncidentTransition.OPENED, IncidentTransition.GREW})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,7 @@ class Director:
             return [
                 one
                 for one in self._watcher.all(Incident)
-                if one.transition is IncidentTransition.OPENED
-                and one.incident_id not in self._told
-                and wanted(one)
+                if one.transition in _ALIVE and one.incident_id not in self._told and wanted(one)
             ]
 
         await self._until(lambda: bool(candidates()), "an incident")
@@ -169,9 +168,12 @@ class Director:
         await self._watcher.until(met, what, _PATIENCE_S)
 
     def _since(self, incident: Incident) -> float:
-        """Seconds of the shop's time between its start and the incident."""
+        """Seconds of the shop's time between its start and the incident's transition.
+
+        Not its opening: a fault's alarms may join an incident that an unrelated oddity had opened.
+        """
         assert self._feed.started is not None
-        return (incident.opened_at - self._feed.started).total_seconds()
+        return (incident.occurred_at - self._feed.started).total_seconds()
 
     def _fault_starts_s(self) -> float:
         return self._feed.fault.starts_s if self._feed.fault else 0.0
