@@ -6,6 +6,7 @@ In-memory adapters are in `agents.investigation.memory`. Every method that waits
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -28,6 +29,7 @@ __all__ = [
     "Denied",
     "Fetched",
     "Freshness",
+    "Gate",
     "History",
     "Landed",
     "Lease",
@@ -136,6 +138,17 @@ class Lease(Protocol):
 class Cancellation(Protocol):
     async def reason(self, tenant: str, investigation_id: str) -> str:
         """Return why the investigation shall stop, or an empty text."""
+
+
+class Gate(Protocol):
+    """Bounds how many steps of all investigations work at a time. What waits for its data holds no place."""
+
+    @property
+    def full(self) -> bool:
+        """Whether a step that comes now has to queue."""
+
+    def place(self, request: InvestigationRequested) -> AbstractAsyncContextManager[None]:
+        """Return what waits for a place on entering and holds it until it is left."""
 
 
 class BudgetLevel(StrEnum):

@@ -13,6 +13,7 @@ from agents.ports import (
     Cancellation,
     Clock,
     Freshness,
+    Gate,
     History,
     Lease,
     Publisher,
@@ -41,6 +42,8 @@ class InvestigationPorts:
     recorder: Recorder = field(default_factory=NullRecorder)
     gateway: LlmGateway | None = None
     """The way to a model; None is the deterministic mode."""
+    gate: Gate | None = None
+    """Bounds the working steps; None bounds nothing."""
     settings: InvestigationSettings = field(default_factory=InvestigationSettings)
     candidates: frozenset[str] = frozenset()
     """Who may be named as a cause; empty restricts nobody."""

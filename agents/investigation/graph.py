@@ -37,7 +37,7 @@ from agents.investigation.nodes.verify import verify
 from agents.investigation.nodes.wait import wait
 from agents.investigation.settings import InvestigationSettings
 from agents.investigation.state import GraphState
-from agents.investigation.stepping import finished, hold
+from agents.investigation.stepping import finished, hold, place
 from schemas.errors import LeaseLostError, RetryableError
 from schemas.events.investigation import RequestKind
 
@@ -110,12 +110,13 @@ def _around(name: str, node: _Node[InputT], tries: int) -> _Step[InputT]:
     async def step(state: InputT, *, runtime: Runtime[RunContext]) -> Mapping[str, Any]:
         attempt = runtime.execution_info.node_attempt if runtime.execution_info else tries
         context = replace(runtime.context, last_try=attempt >= tries)
-        await hold(context)
-        clock = context.ports.clock
-        begun = clock.monotonic()
-        delta = await node(state, context)
-        await finished(name, _told(delta), clock.monotonic() - begun, context)
-        return delta
+        async with place(name, context):
+            await hold(context)
+            clock = context.ports.clock
+            begun = clock.monotonic()
+            delta = await node(state, context)
+            await finished(name, _told(delta), clock.monotonic() - begun, context)
+            return delta
 
     return step
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from agents.investigation.context import RunContext
 from schemas.errors import LeaseLostError
 from schemas.events.investigation import InvestigationState, InvestigationStatus
 from schemas.metrics import STEP_SECONDS
 
-__all__ = ["PROGRESS", "CancelledRunError", "finished", "hold", "status"]
+__all__ = ["PROGRESS", "CancelledRunError", "finished", "hold", "place", "status"]
 
 PROGRESS = {
     "guard": 0.05,
@@ -49,6 +52,24 @@ async def hold(context: RunContext) -> None:
     reason = await ports.cancellation.reason(request.tenant, request.investigation_id)
     if reason:
         raise CancelledRunError(reason)
+
+
+@asynccontextmanager
+async def place(step: str, context: RunContext) -> AsyncIterator[None]:
+    """Hold a place among the working steps; `wait` needs none, or the few that work would be those that wait.
+
+    An investigation that has to queue before its first step says so. Raises like `hold`.
+    """
+    gate = context.ports.gate
+    if gate is None or step == "wait":
+        yield
+        return
+    if step == "guard" and gate.full:
+        await hold(context)
+        told = status(InvestigationState.QUEUED, step, "waiting for its turn", context)
+        await context.ports.publisher.publish(told)
+    async with gate.place(context.request):
+        yield
 
 
 async def finished(step: str, message: str, seconds: float, context: RunContext) -> None:

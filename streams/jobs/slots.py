@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,8 @@ class Claim:
 
     tenant: str = ""
     priority: int = 50
+    since: float = 0.0
+    """Among equally urgent claims the earlier goes first: what takes slots in turns is finished in its order."""
 
 
 @dataclass(slots=True, eq=False)
@@ -25,15 +28,30 @@ class _Waiter:
     granted: asyncio.Future[None]
     arrival: int
 
+    def __lt__(self, other: _Waiter) -> bool:
+        return self.rank < other.rank
+
+    @property
+    def rank(self) -> tuple[int, float, int]:
+        return -self.claim.priority, self.claim.since, self.arrival
+
 
 class Slots:
-    """At most `limit` holders at a time, for one event loop. With one tenant and one priority, first come first served."""
+    """At most `limit` holders at a time, for one event loop. With equal claims, first come first served.
+
+    Thousands may wait: a grant costs the logarithm of the waiters, and looks at each waiting tenant once.
+    """
 
     def __init__(self, limit: int) -> None:
         self._free = limit
         self._running: Counter[str] = Counter()
-        self._waiting: list[_Waiter] = []
+        self._waiting: dict[str, list[_Waiter]] = {}
         self._arrivals = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether who comes now has to wait."""
+        return self._free == 0
 
     @asynccontextmanager
     async def held(self, claim: Claim) -> AsyncIterator[None]:
@@ -47,19 +65,15 @@ class Slots:
     async def _acquire(self, claim: Claim) -> None:
         self._arrivals += 1
         waiter = _Waiter(claim, asyncio.get_running_loop().create_future(), self._arrivals)
-        self._waiting.append(waiter)
+        heapq.heappush(self._waiting.setdefault(claim.tenant, []), waiter)
         self._grant()
         try:
             await waiter.granted
         except asyncio.CancelledError:
-            self._withdraw(waiter)
+            # A waiter that is cancelled stays in its heap, is passed over and falls out at its turn.
+            if not waiter.granted.cancelled():
+                self._release(claim)
             raise
-
-    def _withdraw(self, waiter: _Waiter) -> None:
-        if waiter in self._waiting:
-            self._waiting.remove(waiter)
-        if not waiter.granted.cancelled():
-            self._release(waiter.claim)
 
     def _release(self, claim: Claim) -> None:
         self._free += 1
@@ -69,14 +83,22 @@ class Slots:
         self._grant()
 
     def _grant(self) -> None:
-        while self._free and self._waiting:
-            best = min(self._waiting, key=self._order)
-            self._waiting.remove(best)
-            if best.granted.cancelled():
-                continue
+        while self._free and (best := self._next()) is not None:
             self._free -= 1
             self._running[best.claim.tenant] += 1
             best.granted.set_result(None)
 
-    def _order(self, waiter: _Waiter) -> tuple[int, int, int]:
-        return (self._running[waiter.claim.tenant], -waiter.claim.priority, waiter.arrival)
+    def _next(self) -> _Waiter | None:
+        """Take the first that still waits, of the tenant that runs least."""
+        for tenant, queue in list(self._waiting.items()):
+            while queue and queue[0].granted.cancelled():
+                heapq.heappop(queue)
+            if not queue:
+                del self._waiting[tenant]
+        if not self._waiting:
+            return None
+        tenant = min(self._waiting, key=lambda name: (self._running[name], self._waiting[name][0].rank))
+        waiter = heapq.heappop(self._waiting[tenant])
+        if not self._waiting[tenant]:
+            del self._waiting[tenant]
+        return waiter

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from agents.analysis.findings import Finding, FindingKind, Source
 from agents.investigation.context import RunContext
 from agents.investigation.costs import query_cost
@@ -36,9 +38,10 @@ async def _gather(order: GatherOrder, context: RunContext) -> GatherDelta:
     cost = query_cost("knowledge", order.round, fetched, context)
     await ports.publisher.publish(cost)
     earlier = [report for report in fetched.items if report.investigation_id != request.investigation_id]
+    books = await ports.runbooks.runbooks(request.tenant)
     findings = [
-        *past_findings(request.incident, earlier),
-        *runbook_findings(request.incident, await ports.runbooks.runbooks(request.tenant)),
+        *await asyncio.to_thread(past_findings, request.incident, earlier),
+        *await asyncio.to_thread(runbook_findings, request.incident, books),
     ]
     return await published(findings or [_nothing_known()], order, fetched, (cost,), context)
 

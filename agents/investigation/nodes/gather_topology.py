@@ -46,13 +46,14 @@ async def gather_topology(state: GraphState, context: RunContext) -> TopologyDel
     fetched = await fetched_or_unreachable(Source.TOPOLOGY, context.ports.windows.calls, order, context)
     others = [finding_of(one) for one in state.current_evidence]
     if isinstance(fetched, Finding):
-        related = _related([*others], state.topology.signal(), state, context)
+        related = await _related(others, state.topology.signal(), state, context)
         return _delta(await published([fetched, *related], order, None, (), context), state.topology)
     cost = query_cost("topology.calls", order.round, fetched, context)
     await context.ports.publisher.publish(cost)
-    topology = joined(state.topology.signal(), learned_topology(fetched.items))
+    learned = await asyncio.to_thread(learned_topology, fetched.items)
+    topology = joined(state.topology.signal(), learned)
     slow = await asyncio.to_thread(analyse_calls, fetched.items, order.window.signal())
-    findings = [*slow, *_related([*others, *slow], topology, state, context)]
+    findings = [*slow, *await _related([*others, *slow], topology, state, context)]
     delta = await published(findings, order, fetched, (cost,), context)
     return _delta(delta, KnownTopology.of(topology))
 
@@ -68,10 +69,12 @@ def joined(known: Topology, learned: Topology) -> Topology:
     )
 
 
-def _related(
+async def _related(
     findings: Sequence[Finding], topology: Topology, state: GraphState, context: RunContext
 ) -> tuple[Finding, ...]:
-    return analyse_topology(findings, topology, state.alarm_service, context.ports.candidates)
+    return await asyncio.to_thread(
+        analyse_topology, findings, topology, state.alarm_service, context.ports.candidates
+    )
 
 
 def _delta(found: GatherDelta, topology: KnownTopology) -> TopologyDelta:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -33,7 +34,7 @@ async def verify(state: GraphState, context: RunContext) -> VerifyDelta:
     if state.ranked is None:
         raise IntegrityError("verify came before rank")
     ranked, evidence = state.ranked, state.current_evidence
-    outcome = verified(ranked.claims, _held_against(state, ranked, evidence))
+    outcome = await asyncio.to_thread(verified, ranked.claims, _held_against(state, ranked, evidence))
     claims = () if _only_the_alarm(ranked, evidence) else outcome.claims
     verdict = verdict_of(claims, ranked, state.late, context.settings.min_confidence)
     found = verdict is Verdict.CAUSE_FOUND

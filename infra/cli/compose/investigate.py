@@ -14,6 +14,7 @@ from agents.investigation.outcomes import Cancelled, Postponed, Refused, Reporte
 from agents.investigation.run import Investigations
 from agents.investigation.settings import InvestigationSettings
 from agents.ports import Published
+from infra.cli.compose.gate import SharedFreshness, WorkingSteps
 from infra.cli.compose.memory import ClickHouseFreshness, ClickHouseHistory
 from infra.cli.compose.models import open_gateway
 from infra.cli.compose.process import RoleProcess
@@ -30,6 +31,10 @@ from streams.ports import Run
 from streams.producer import EventProducer
 
 __all__ = ["run"]
+
+_TAKEN_ON = 1_000
+"""Investigations begun at a time; most wait for their data, and `max_concurrent` bounds the steps that work."""
+_FRESHNESS_S = 0.5
 
 
 async def run(process: RoleProcess, stop: asyncio.Event) -> None:
@@ -54,7 +59,7 @@ async def run(process: RoleProcess, stop: asyncio.Event) -> None:
         handler,
         process.office(producer),
         process.clock,
-        limits=Limits(concurrency=section.max_concurrent),
+        limits=Limits(concurrency=_TAKEN_ON, in_flight_per_partition=_TAKEN_ON),
         recorder=process.recorder,
     )
     await consumer.run(stop)
@@ -71,7 +76,11 @@ async def _ports(process: RoleProcess, producer: EventProducer) -> Investigation
         windows=ClickHouseWindows(clickhouse, control),
         history=ClickHouseHistory(clickhouse),
         runbooks=StoredRunbooks(control),
-        freshness=ClickHouseFreshness(clickhouse, RedisWatermarks(redis, prefix=prefix), process.clock),
+        freshness=SharedFreshness(
+            ClickHouseFreshness(clickhouse, RedisWatermarks(redis, prefix=prefix), process.clock),
+            process.clock,
+            _FRESHNESS_S,
+        ),
         publisher=_Publisher(producer),
         admission=InvestigationAdmission(
             control, RedisAdmission(redis, prefix=prefix), budget, process.clock
@@ -81,6 +90,7 @@ async def _ports(process: RoleProcess, producer: EventProducer) -> Investigation
         clock=process.clock,
         recorder=process.recorder,
         gateway=await open_gateway(process, budget, database),
+        gate=WorkingSteps(settings.investigate.max_concurrent),
         settings=_settings(settings.investigate),
     )
 

@@ -47,6 +47,32 @@ async def test_the_most_urgent_goes_first() -> None:
     assert await _order(Slots(1), claims) == ["high", "mid", "low"]
 
 
+async def test_among_equally_urgent_claims_the_earliest_goes_first() -> None:
+    claims = [("late", Claim("t", since=2.0)), ("early", Claim("t", since=1.0)), ("top", Claim("t", 90, 3.0))]
+    assert await _order(Slots(1), claims) == ["top", "early", "late"]
+
+
+async def test_full_says_that_who_comes_has_to_wait() -> None:
+    slots = Slots(1)
+    assert not slots.full
+    async with slots.held(Claim()):
+        assert slots.full
+    assert not slots.full
+
+
+async def test_thousands_may_wait_and_be_cancelled() -> None:
+    slots, log, gate = Slots(1), list[str](), asyncio.Event()
+    holder = asyncio.create_task(_hold(slots, Claim(), "holder", log, gate))
+    await _turns()
+    waiting = [asyncio.create_task(_hold(slots, Claim(f"t{n % 3}"), str(n), log, gate)) for n in range(3_000)]
+    await _turns()
+    for task in waiting[:2_999]:
+        task.cancel()
+    gate.set()
+    await asyncio.gather(holder, *waiting, return_exceptions=True)
+    assert log == ["holder", "2999"]
+
+
 async def test_a_storm_of_one_tenant_does_not_starve_another() -> None:
     slots, log, gate = Slots(2), list[str](), asyncio.Event()
     storm = [asyncio.create_task(_hold(slots, Claim("loud", 100), f"loud{i}", log, gate)) for i in range(5)]

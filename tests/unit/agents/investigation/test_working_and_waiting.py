@@ -1,0 +1,161 @@
+"""Many wait, few work: what holds a place, and that analysis leaves the event loop to others."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from agents.analysis.findings import Source
+from agents.investigation.context import InvestigationPorts
+from agents.investigation.memory import CollectingPublisher, memory_ports, request_for
+from agents.investigation.nodes import gather_knowledge, gather_kpis, gather_topology, rank, verify
+from agents.investigation.outcomes import Reported
+from agents.investigation.run import Investigations
+from agents.ports import Landed
+from schemas.events.investigation import InvestigationRequested
+from tests.fakes.incident_data import bad_deploy
+from tests.fakes.incident_ports import quick, states_and_steps
+
+
+class Places:
+    """A Gate of so many places that remembers how many were held at most."""
+
+    def __init__(self, limit: int) -> None:
+        self._places = asyncio.Semaphore(limit)
+        self.held = 0
+        self.most = 0
+        self.entered = 0
+
+    @property
+    def full(self) -> bool:
+        return self._places.locked()
+
+    def place(self, request: InvestigationRequested) -> AbstractAsyncContextManager[None]:
+        return self._hold()
+
+    @asynccontextmanager
+    async def _hold(self) -> AsyncIterator[None]:
+        async with self._places:
+            self.held += 1
+            self.entered += 1
+            self.most = max(self.most, self.held)
+            try:
+                yield
+            finally:
+                self.held -= 1
+
+
+class HeldBack:
+    """Data that land when the test says so; `waiting` counts who has found them missing."""
+
+    def __init__(self) -> None:
+        self.landed = False
+        self.waiting: set[str] = set()
+
+    async def landed_until(self, tenant: str, sources: object) -> dict[Source, Landed]:
+        self.waiting.add(tenant)
+        return {} if self.landed else {Source.KPIS: Landed()}
+
+
+def ports_for(**changes: Any) -> InvestigationPorts:
+    data = bad_deploy()
+    return replace(memory_ports(data, quick(data, wait_poll_s=0.01)), **changes)
+
+
+async def test_many_may_wait_for_their_data_where_one_may_work() -> None:
+    data, gate, back = bad_deploy(), Places(1), HeldBack()
+    asked = [request_for(data, tenant=f"t{number}") for number in range(20)]
+    investigations = Investigations(quick(data))
+    tasks = [
+        asyncio.create_task(
+            investigations.investigate(
+                one, ports_for(gate=gate, freshness=back, publisher=CollectingPublisher())
+            )
+        )
+        for one in asked
+    ]
+    async with asyncio.timeout(60):
+        while len(back.waiting) < len(asked):  # noqa: ASYNC110 - the fake has no event for it
+            await asyncio.sleep(0.01)
+    assert gate.held == 0, "what waits holds no place"
+    back.landed = True
+    outcomes = await asyncio.gather(*tasks)
+    assert all(isinstance(one, Reported) for one in outcomes)
+    assert gate.most == 1
+
+
+async def test_every_step_but_waiting_holds_a_place() -> None:
+    gate, publisher = Places(8), CollectingPublisher()
+
+    await Investigations(quick(bad_deploy())).investigate(
+        request_for(bad_deploy()), ports_for(gate=gate, publisher=publisher)
+    )
+
+    done = [step for state, step in states_and_steps(publisher.order) if state == "running"]
+    assert gate.entered == len(done) - 1
+    assert gate.held == 0
+
+
+async def test_an_investigation_that_queues_before_its_first_step_says_so() -> None:
+    gate, publisher = Places(1), CollectingPublisher()
+    ports = ports_for(gate=gate, publisher=publisher)
+    async with gate.place(request_for(bad_deploy())):
+        task = asyncio.create_task(
+            Investigations(ports.settings).investigate(request_for(bad_deploy()), ports)
+        )
+        async with asyncio.timeout(60):
+            while not publisher.order:  # noqa: ASYNC110 - the fake has no event for it
+                await asyncio.sleep(0.01)
+        assert states_and_steps(publisher.order) == [("queued", "guard")]
+    await task
+    assert states_and_steps(publisher.order)[1] == ("running", "guard")
+
+
+async def test_a_place_is_given_back_where_a_step_fails() -> None:
+    gate = Places(1)
+
+    class Broken:
+        async def admit(self, request: InvestigationRequested) -> Any:
+            raise ZeroDivisionError
+
+    ports = ports_for(gate=gate, admission=Broken())
+    with pytest.raises(ZeroDivisionError):
+        await Investigations(ports.settings).investigate(request_for(bad_deploy()), ports)
+    assert (gate.held, gate.entered) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (gather_kpis, "analyse_kpis"),
+        (gather_topology, "learned_topology"),
+        (gather_topology, "analyse_calls"),
+        (gather_topology, "analyse_topology"),
+        (gather_knowledge, "past_findings"),
+        (gather_knowledge, "runbook_findings"),
+        (rank, "rank_causes"),
+        (verify, "verified"),
+    ],
+)
+async def test_the_event_loop_answers_while_an_analysis_runs(
+    monkeypatch: pytest.MonkeyPatch, module: Any, name: str
+) -> None:
+    loop, answered = asyncio.get_running_loop(), threading.Event()
+    analyse = getattr(module, name)
+
+    def slow(*arguments: Any) -> Any:
+        loop.call_soon_threadsafe(answered.set)
+        assert answered.wait(60), "the event loop is blocked by the analysis"
+        return analyse(*arguments)
+
+    monkeypatch.setattr(module, name, slow)
+    ports = ports_for()
+    outcome = await Investigations(ports.settings).investigate(request_for(bad_deploy()), ports)
+    assert isinstance(outcome, Reported)
+    assert answered.is_set()
