@@ -189,7 +189,7 @@ def test_ctrl_c_is_not_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line, "app", interrupted)
+    monkeypatch.setattr(command_line, "build_app", lambda _only: interrupted)
     with pytest.raises(SystemExit) as ended:
         command_line.main()
     assert ended.value.code == ExitCode.INTERRUPTED
