@@ -10,15 +10,17 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from agents.analysis.findings import Source
-from agents.analysis.signals import AlarmRecord, CallStats, ChangeRecord, KpiSeries, LogRecord, Topology
 from schemas.control import Runbook
 from schemas.events.evidence import Evidence
 from schemas.events.investigation import InvestigationRequested, InvestigationStatus
 from schemas.events.ledger import Audit, CostEntry
 from schemas.events.report import Report
+
+if TYPE_CHECKING:
+    from agents.analysis.findings import Source
+    from agents.analysis.signals import AlarmRecord, CallStats, ChangeRecord, KpiSeries, LogRecord, Topology
 
 __all__ = [
     "Admission",

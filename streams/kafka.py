@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ssl
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from schemas.topics import TopicNames
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+    from aiokafka.admin import AIOKafkaAdminClient
 
 __all__ = ["KafkaSettings", "make_admin", "make_consumer", "make_producer"]
 
@@ -66,6 +68,8 @@ def make_consumer(settings: KafkaSettings, group: str | None) -> AIOKafkaConsume
     Must be called in a running event loop, as must the other makers. A group without a committed offset starts at the
     beginning; transactions that were aborted are not seen.
     """
+    from aiokafka import AIOKafkaConsumer  # noqa: PLC0415 - 0.1 s, for commands that only want the settings
+
     return AIOKafkaConsumer(
         **_connection(settings),
         group_id=group,
@@ -81,6 +85,8 @@ def make_consumer(settings: KafkaSettings, group: str | None) -> AIOKafkaConsume
 
 def make_producer(settings: KafkaSettings) -> AIOKafkaProducer:
     """Return a producer that is not started. Every replica acknowledges each message."""
+    from aiokafka import AIOKafkaProducer  # noqa: PLC0415 - see make_consumer
+
     return AIOKafkaProducer(
         **_connection(settings),
         acks="all",
@@ -94,6 +100,8 @@ def make_producer(settings: KafkaSettings) -> AIOKafkaProducer:
 
 def make_admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
     """Return an admin client that is not started."""
+    from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415 - see make_consumer
+
     return AIOKafkaAdminClient(**_connection(settings))
 
 

@@ -22,7 +22,7 @@ from agents.llm.masking import MaskingSession, Unmasked
 from agents.llm.outcomes import Answered, Deterministic, DeterministicReason, Outcome, Refused
 from agents.llm.ports import AttemptLedger, Budget, CallJournal, Clock, Random, Sleep
 from agents.llm.prices import PriceBook
-from agents.llm.providers.chat import ChatProvider, Prompt
+from agents.llm.providers.provider import ChatProvider, Prompt
 from agents.llm.retry import RetryPolicy
 from agents.llm.roles import Role
 from agents.llm.trial import Accounts, Failed, Got, Lane, NoBudget, Resting, Trial, TrialEnd

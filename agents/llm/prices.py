@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from importlib.metadata import version
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import genai_prices
 import structlog
-from genai_prices.types import PriceCalculation
 from pydantic import Field
 
 from schemas.events.base import Record
 from schemas.events.ledger import Usage
+
+if TYPE_CHECKING:
+    import genai_prices
+    from genai_prices.types import PriceCalculation
 
 __all__ = ["Cost", "ModelRef", "PriceBook", "TokenPrices"]
 
@@ -123,6 +125,8 @@ def _own_nano(prices: TokenPrices, usage: Usage) -> int | None:
 
 
 def _calculate(ref: ModelRef, usage: Usage, at: datetime) -> PriceCalculation | None:
+    import genai_prices  # noqa: PLC0415 - with its tables 0.2 s, which only a call to a model needs
+
     tokens = _inclusive(usage)
     try:
         if ref.price_provider:
@@ -141,6 +145,8 @@ def _calculate(ref: ModelRef, usage: Usage, at: datetime) -> PriceCalculation | 
 
 
 def _inclusive(usage: Usage) -> genai_prices.Usage:
+    import genai_prices  # noqa: PLC0415 - see _calculate
+
     # genai-prices takes OpenAI's convention: input includes cached, and it prices cached tokens once, at their own price.
     read, write = usage.cache_read or 0, usage.cache_write or 0
     return genai_prices.Usage(

@@ -16,7 +16,7 @@ from agents.llm.breaker import Breaker, Permit
 from agents.llm.failures import AttemptFailure
 from agents.llm.ports import AttemptLedger, Budget, Clock
 from agents.llm.prices import Cost, PriceBook
-from agents.llm.providers.chat import ChatProvider, Prompt, Reception
+from agents.llm.providers.provider import ChatProvider, Prompt, Reception
 from agents.llm.usage import NOTHING, estimate_tokens, estimated_usage, from_langchain
 from schemas.errors import BudgetExceededError, UnavailableError
 from schemas.events.ledger import Usage

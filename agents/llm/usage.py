@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-from langchain_core.messages.ai import UsageMetadata
+from typing import TYPE_CHECKING
 
 from schemas.events.ledger import Usage
+
+if TYPE_CHECKING:
+    from langchain_core.messages.ai import UsageMetadata
 
 __all__ = ["NOTHING", "estimate_tokens", "estimated_usage", "from_langchain"]
 

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 from agents.llm.gateway import GatewayPorts, LlmGateway
 from agents.llm.prices import PriceBook, TokenPrices
-from agents.llm.providers.chat import OpenAiChat
 from agents.llm.providers.config import ProviderConfig
 from infra.cli.compose.process import RoleProcess
 from infra.runtime.redis import RedisBudget
@@ -24,6 +23,8 @@ async def open_gateway(process: RoleProcess, budget: RedisBudget, database: Data
     section = process.installation.settings.llm
     if not section.providers:
         return None
+    from agents.llm.providers.chat import OpenAiChat  # noqa: PLC0415 - 1.4 s, for nothing without a provider
+
     ports = GatewayPorts(
         budget=budget,
         journal=SqlJournal(database),

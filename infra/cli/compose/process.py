@@ -1,21 +1,25 @@
-"""What every role has: logging, metrics, traces, clock, and the connections it asks for; opened in order, closed in reverse."""
+"""What every role has: logging, metrics, traces, clock, and the connections it asks for; opened in order, closed in reverse.
+
+A driver is imported by the method that opens its connection: a role pays for no server that it does not use.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from infra.cli.context import Installation
-from infra.cli.tables import address_of
 from infra.runtime.clock import SystemClock
-from infra.runtime.redis import open_redis
-from infra.runtime.redis.client import Redis
-from infra.runtime.sql import Database, open_database
 from infra.runtime.telemetry import PrometheusRecorder, configure_logging, configure_tracing
-from sinks.clickhouse.client import ClickHouse, open_clickhouse
 from streams.dead_letters import DeadLetters
 from streams.producer import EventProducer, open_producer
+
+if TYPE_CHECKING:
+    from infra.runtime.redis.client import Redis
+    from infra.runtime.sql import Database
+    from sinks.clickhouse.client import ClickHouse
 
 __all__ = ["RoleProcess", "open_role"]
 
@@ -39,13 +43,20 @@ class RoleProcess:
         return DeadLetters(producer, self.installation.kafka.names, self.clock, self.recorder)
 
     async def redis(self) -> Redis:
+        from infra.runtime.redis import open_redis  # noqa: PLC0415 - 0.3 s
+
         return await self.stack.enter_async_context(open_redis(self.installation.redis_url))
 
     async def database(self) -> Database:
+        from infra.runtime.sql import open_database  # noqa: PLC0415 - as its neighbours
+
         path = self.installation.settings.control_database
         return await self.stack.enter_async_context(open_database(path))
 
     async def clickhouse(self) -> ClickHouse:
+        from infra.cli.tables import address_of  # noqa: PLC0415 - imports the driver
+        from sinks.clickhouse.client import open_clickhouse  # noqa: PLC0415 - 0.5 s
+
         return await self.stack.enter_async_context(
             open_clickhouse(address_of(self.installation), self.recorder)
         )

@@ -15,8 +15,8 @@ from agents.llm.ledger import InMemoryLedger
 from agents.llm.outcomes import Answered, Deterministic, DeterministicReason, Refused
 from agents.llm.ports import Budget, CallJournal
 from agents.llm.prices import PriceBook
-from agents.llm.providers.chat import Prompt, Reception
 from agents.llm.providers.config import ProviderConfig
+from agents.llm.providers.provider import Prompt, Reception
 from schemas.errors import BudgetExceededError, ConfigurationError, InvalidRequestError, UnavailableError
 from tests.fakes.llm import REPORT, HandClock, provider_config, writer_call
 

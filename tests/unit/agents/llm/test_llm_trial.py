@@ -15,8 +15,8 @@ from agents.llm.failures import AttemptFailure, OutputInvalid, ServerFailed, Una
 from agents.llm.ledger import InMemoryLedger
 from agents.llm.outputs import WriterOutput
 from agents.llm.prices import PriceBook
-from agents.llm.providers.chat import Prompt, Reception
 from agents.llm.providers.config import ProviderConfig
+from agents.llm.providers.provider import Prompt, Reception
 from agents.llm.trial import Accounts, Failed, Got, Lane, NoBudget, Resting, Trial
 from schemas.errors import BudgetExceededError
 from tests.fakes.llm import HandClock, provider_config, until
