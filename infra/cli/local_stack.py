@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from infra.cli.context import begin_log_epoch
 from infra.cli.topics import ensure_topics
@@ -21,13 +23,18 @@ from infra.local.stop_request import StopRequest
 from infra.local.up import Running, running_stack
 from infra.runtime.clock import SystemClock
 from infra.runtime.settings import Settings
-from sinks.clickhouse.client import ClickHouseAddress, open_clickhouse
-from sinks.clickhouse.migrate import Migrator, load_migrations
 from streams.kafka import KafkaSettings
 
 __all__ = ["ROLES", "GivenPorts", "LocalStack", "plan_of"]
 
 ROLES = ("stream", "detect", "investigate", "land")
+# A role that needs no table starts while ClickHouse still does: that takes longest.
+_NEEDS: Final = {
+    "stream": ("broker", "redis"),
+    "detect": ("broker",),
+    "investigate": ("broker", "redis", "clickhouse"),
+    "land": ("broker", "redis", "clickhouse"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,8 @@ class LocalStack:
         self._roles = tuple(roles)
         self._environment = dict(environment or {})
         self._addresses: Addresses | None = None
+        self._preparing = asyncio.Lock()
+        self._prepared = False
 
     @asynccontextmanager
     async def open(
@@ -102,13 +111,17 @@ class LocalStack:
         return stack
 
     async def _before_start(self, spec: ProcessSpec) -> None:
-        """Servers elsewhere need their topics and tables before the first role starts."""
-        if spec.name != self._roles[0]:
+        """Servers elsewhere need their topics and tables before any role starts, and again when the first restarts."""
+        if spec.name not in self._roles:
             return
-        if self._plan.external_kafka:
-            await ensure_topics(self._kafka(), self._settings.kafka.replication_factor)
-        if self._plan.external_clickhouse:
-            await self._migrate()
+        async with self._preparing:
+            if self._prepared and spec.name != self._roles[0]:
+                return
+            if self._plan.external_kafka:
+                await ensure_topics(self._kafka(), self._settings.kafka.replication_factor)
+            if self._plan.external_clickhouse:
+                await self._migrate()
+            self._prepared = True
 
     async def _after_ready(self, spec: ProcessSpec) -> None:
         """Our own servers get theirs as soon as they answer, also after a restart that lost everything."""
@@ -120,6 +133,10 @@ class LocalStack:
             await self._migrate()
 
     async def _migrate(self) -> None:
+        # In half a second of imports the servers could have started.
+        from sinks.clickhouse.client import ClickHouseAddress, open_clickhouse  # noqa: PLC0415
+        from sinks.clickhouse.migrate import Migrator, load_migrations  # noqa: PLC0415
+
         section = self._settings.clickhouse
         address = ClickHouseAddress(
             url=self._started.clickhouse_url,
@@ -168,6 +185,7 @@ class LocalStack:
             ready_deadline_s=60.0,
             stop_deadline_s=8.0,
             ports=(port,),
+            depends_on=_NEEDS[role],
             cure=f"Read its log; `tocsin role {role}` runs it in the foreground.",
         )
 

@@ -20,6 +20,8 @@ __all__ = ["BrokerKind", "ExtraProcesses", "Stack", "StackPlan", "build_stack"]
 BrokerKind = Literal["tansu", "apache"]
 ExtraProcesses = Callable[[Addresses], Sequence[ProcessSpec]]
 
+_SERVERS = frozenset({"broker", "redis", "clickhouse"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackPlan:
@@ -55,8 +57,9 @@ class Stack:
 def build_stack(plan: StackPlan, ports: PortBook, extra: ExtraProcesses = lambda _addresses: ()) -> Stack:
     """Chooses ports, writes configuration files, and for Apache Kafka fetches and formats. Blocks; see apache_spec.
 
-    `extra` makes the processes that use the servers (the roles) from their addresses; each is made to depend on
-    every server that is started here, besides what it names itself. Call it under the folder's lock.
+    `extra` makes the processes that use the servers (the roles) from their addresses. One that names what it depends
+    on keeps exactly that, but for servers that are elsewhere; one that names nothing waits for every server that is
+    started here. Call it under the folder's lock.
 
     Raises:
         ConfigurationError: a given port is taken, or a binary, Java or Maven is missing.
@@ -123,8 +126,10 @@ def _clickhouse(plan: StackPlan, ports: PortBook) -> tuple[str, tuple[ProcessSpe
 
 
 def _after(spec: ProcessSpec, servers: Sequence[ProcessSpec]) -> ProcessSpec:
-    names = (server.name for server in servers)
-    return replace(spec, depends_on=tuple(dict.fromkeys((*names, *spec.depends_on))))
+    here = tuple(server.name for server in servers)
+    elsewhere = _SERVERS - set(here)
+    named = tuple(name for name in spec.depends_on if name not in elsewhere)
+    return replace(spec, depends_on=named if spec.depends_on else here)
 
 
 def _log(plan: StackPlan, name: str) -> Path:

@@ -81,19 +81,22 @@ def test_an_outside_address_replaces_its_part_entirely(tmp_path: Path, ports: Po
     )
 
 
-def test_roles_get_the_addresses_and_wait_for_every_server_here(tmp_path: Path, ports: PortBook) -> None:
+def test_roles_get_the_addresses_and_wait_for_what_they_name_or_for_every_server_here(
+    tmp_path: Path, ports: PortBook
+) -> None:
     seen: list[Addresses] = []
 
     def roles(addresses: Addresses) -> list[ProcessSpec]:
         seen.append(addresses)
-        return [_role("land"), _role("api", "land", "redis")]
+        return [_role("land"), _role("api", "land", "redis", "clickhouse"), _role("view", "clickhouse")]
 
     stack = build_stack(StackPlan(data_dir=tmp_path, external_clickhouse="http://c:1"), ports, roles)
 
     assert seen == [stack.addresses]
-    assert {spec.name: spec.depends_on for spec in stack.specs[-2:]} == {
+    assert {spec.name: spec.depends_on for spec in stack.specs[-3:]} == {
         "land": ("broker", "redis"),
-        "api": ("broker", "redis", "land"),
+        "api": ("land", "redis"),
+        "view": (),
     }
 
 
