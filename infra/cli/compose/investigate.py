@@ -8,7 +8,7 @@ import socket
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from agents.investigation.checkpoints import open_checkpoints
+from agents.investigation.checkpoints import open_checkpoints, pruned_checkpoints
 from agents.investigation.context import InvestigationPorts
 from agents.investigation.outcomes import Cancelled, Postponed, Refused, Reported
 from agents.investigation.run import Investigations
@@ -45,6 +45,7 @@ async def run(process: RoleProcess, stop: asyncio.Event) -> None:
     ports = await _ports(process, producer)
     path = installation.settings.checkpoint_database
     saver = await process.stack.enter_async_context(open_checkpoints(path))
+    await process.stack.enter_async_context(pruned_checkpoints(saver, process.clock))
     worker = f"{socket.gethostname()}/{os.getpid()}"
     handler = jobs.Investigations(
         _GraphInvestigator(Investigations(ports.settings, saver), ports, worker),

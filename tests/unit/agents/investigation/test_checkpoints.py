@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import logging
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +11,12 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 
-from agents.investigation.checkpoints import checkpoint_serializer, open_checkpoints, prune_checkpoints
+from agents.investigation.checkpoints import (
+    checkpoint_serializer,
+    open_checkpoints,
+    prune_checkpoints,
+    pruned_checkpoints,
+)
 from agents.investigation.memory import memory_ports, request_for
 from agents.investigation.nodes.gathering import GatherOrder
 from agents.investigation.run import Investigations
@@ -96,3 +103,67 @@ async def test_pruning_forgets_what_is_old_and_keeps_what_is_young(tmp_path: Pat
         assert still is not None
         assert gone > 5
         assert await saver.aget_tuple(config) is None
+
+
+class Hours:
+    """A clock on which `sleep` returns when the test lets it, and then that much later."""
+
+    def __init__(self, begin: datetime) -> None:
+        self.time = begin
+        self.asked: asyncio.Queue[float] = asyncio.Queue()
+        self.over = asyncio.Event()
+
+    def now(self) -> datetime:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time.timestamp()
+
+    async def sleep(self, delay_s: float) -> None:
+        self.asked.put_nowait(delay_s)
+        await self.over.wait()
+        self.over.clear()
+        self.time += timedelta(seconds=delay_s)
+
+    async def pruned(self) -> float:
+        """Wait until it sleeps, and return for how long."""
+        return await asyncio.wait_for(self.asked.get(), 60)
+
+
+async def test_the_role_prunes_every_hour_what_is_older_than_a_week(tmp_path: Path) -> None:
+    data = bad_deploy()
+    thread: Any = {"configurable": {"thread_id": request_for(data).investigation_id}}
+    async with open_checkpoints(tmp_path / "c.sqlite") as saver:
+        await Investigations(quick(data), saver).investigate(
+            request_for(data), memory_ports(data, quick(data))
+        )
+        clock = Hours(datetime.now(tz=UTC) + timedelta(days=6, hours=23, minutes=30))
+        async with pruned_checkpoints(saver, clock):
+            assert await clock.pruned() == 3600
+            assert await saver.aget_tuple(thread) is not None, "it is not a week old"
+            clock.over.set()
+            assert await clock.pruned() == 3600
+            assert await saver.aget_tuple(thread) is None
+        assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+
+
+async def test_pruning_that_fails_is_tried_again_and_leaves_nothing_half_done(tmp_path: Path) -> None:
+    path, data = tmp_path / "c.sqlite", bad_deploy()
+    thread: Any = {"configurable": {"thread_id": request_for(data).investigation_id}}
+    async with open_checkpoints(path) as saver:
+        await Investigations(quick(data), saver).investigate(
+            request_for(data), memory_ports(data, quick(data))
+        )
+        await saver.conn.execute("PRAGMA busy_timeout=1")
+        clock = Hours(datetime.now(tz=UTC) + timedelta(days=8))
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        async with pruned_checkpoints(saver, clock):
+            await clock.pruned()
+            assert await saver.aget_tuple(thread) is not None
+            assert not saver.conn.in_transaction
+            other.execute("ROLLBACK")
+            other.close()
+            clock.over.set()
+            await clock.pruned()
+            assert await saver.aget_tuple(thread) is None
