@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
-from agents.analysis.metrics import RESOURCES, SYMPTOMS, nature_of
+from agents.analysis.metrics import RESOURCES, SYMPTOMS, is_share, nature_of
 from agents.analysis.shapes import missing_share, onset_of, plateau, trending
 from agents.analysis.shifts import Shift, measure
 from agents.analysis.signals import FloatArray, KpiSeries, Window
-from agents.analysis.words import clock, figure, times_as_much
+from agents.analysis.words import clock, from_to, times_as_much
 
 __all__ = ["analyse_kpis"]
 
@@ -138,10 +138,11 @@ _VERBS = {
 
 def _sentence(shift: Shift, kind: FindingKind, onset: float) -> str:
     up, down = _VERBS.get(kind, ("rose", "fell"))
-    unit = f" {shift.series.unit}" if shift.series.unit else ""
+    series = shift.series
+    share = series.unit == "1" and is_share(series.metric)
     text = (
-        f"{shift.series.service} {shift.series.metric} {up if shift.direction > 0 else down} "
-        f"from {figure(shift.before)} to {figure(shift.after)}{unit}"
+        f"{series.service} {series.metric} {up if shift.direction > 0 else down} "
+        f"{from_to(shift.before, shift.after, series.unit, share=share)}"
         f"{times_as_much(shift.before, shift.after)} at {clock(onset)}"
     )
     return f"{text}, in step with its load" if shift.load_explained else text

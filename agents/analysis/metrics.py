@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from agents.analysis.findings import CauseKind
 
-__all__ = ["RESOURCES", "SYMPTOMS", "WAITING", "MetricNature", "nature_of"]
+__all__ = ["RESOURCES", "SYMPTOMS", "WAITING", "MetricNature", "is_share", "nature_of"]
 
 RESOURCES = frozenset(
     {CauseKind.CPU, CauseKind.MEMORY, CauseKind.DISK, CauseKind.NETWORK, CauseKind.SATURATION}
@@ -52,6 +52,7 @@ _WORDS: Mapping[CauseKind, frozenset[str]] = {
 _GOOD_WHEN_HIGH = _words("success successrate sr availability available uptime apdex free idle")
 _CLIENT = _words("client outbound downstream egress")
 _STARVED = _words("steal starved contention")
+_SHARES = _words("ratio share usage use used utilization utilisation util rate wait iowait steal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,20 @@ class MetricNature:
     starved: bool = False
 
 
+def is_share(metric: str) -> bool:
+    """Whether the name is that of a share of a whole, where its unit has no dimension: a count has none either."""
+    return bool(_tokens(metric) & _SHARES)
+
+
 @lru_cache(maxsize=8192)
 def nature_of(metric: str) -> MetricNature:
     """Class of a metric by the words in its name; `CauseKind.UNKNOWN` where none is known."""
-    words = [word.lower() for word in _TOKEN.findall(metric)]
-    tokens = frozenset(words) | {a + b for a, b in pairwise(words)}
+    tokens = _tokens(metric)
     kind = next((kind for kind, marks in _WORDS.items() if marks & tokens), CauseKind.UNKNOWN)
     return MetricNature(kind, bool(tokens & _GOOD_WHEN_HIGH), bool(tokens & _CLIENT), bool(tokens & _STARVED))
+
+
+def _tokens(metric: str) -> frozenset[str]:
+    """The words of the name, and each two that stand side by side as one."""
+    words = [word.lower() for word in _TOKEN.findall(metric)]
+    return frozenset(words) | {a + b for a, b in pairwise(words)}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-__all__ = ["clock", "figure", "span", "times_as_much"]
+__all__ = ["clock", "figure", "from_to", "span", "times_as_much"]
+
+# As UCUM and OpenTelemetry write it.
+_DIMENSIONLESS = "1"
 
 
 def clock(moment: float) -> str:
@@ -21,6 +24,14 @@ def figure(value: float) -> str:
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{float(f'{value:.3g}'):f}".rstrip("0").rstrip(".")
+
+
+def from_to(before: float, after: float, unit: str, *, share: bool = False) -> str:
+    """`from 120 to 480 ms`; a share between 0 and 1 reads as percent, and the dimensionless unit `1` is not said."""
+    if share and 0 <= before <= 1 and 0 <= after <= 1:
+        return f"from {figure(before * 100)} % to {figure(after * 100)} %"
+    said = "" if unit in {"", _DIMENSIONLESS} else f" {unit}"
+    return f"from {figure(before)} to {figure(after)}{said}"
 
 
 def times_as_much(before: float, after: float) -> str:

@@ -196,7 +196,7 @@ def _footer(report: Report, costs: Costs) -> str:
 
 def _usd(nano: int) -> str:
     if 0 < nano < 1_000:
-        return "Less than $0.000001"
+        return "<$0.000001"
     return f"${nano / 1e9:.6f}" if nano < 10_000_000 else f"${nano / 1e9:.2f}"
 
 

@@ -28,6 +28,8 @@ def _width(stream: TextIO) -> int | None:
 out = Console(width=_width(sys.stdout))
 err = Console(stderr=True, width=_width(sys.stderr))
 
+_MICRO_USD = 1_000
+
 Jsonable = BaseModel | Mapping[str, object] | list[object]
 
 
@@ -64,8 +66,10 @@ def when(at: datetime) -> str:
 
 
 def nano_usd(amount: int | None) -> str:
-    """Return money as people read it; unknown is not zero."""
-    return "unpriced" if amount is None else f"${amount / 1e9:,.6f}"
+    """Return money as people read it; unknown is not zero, and neither is what is below a micro-dollar."""
+    if amount is None:
+        return "unpriced"
+    return "<$0.000001" if 0 < amount < _MICRO_USD else f"${amount / 1e9:,.6f}"
 
 
 def _escaped(text: str) -> str:

@@ -126,7 +126,16 @@ def test_a_table_shows_brackets_as_they_are_and_ids_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("amount", "text"), [(None, "unpriced"), (0, "$0.000000"), (1_234_567_890_000, "$1,234.567890")]
+    ("amount", "text"),
+    [
+        (None, "unpriced"),
+        (0, "$0.000000"),
+        (1, "<$0.000001"),
+        (999, "<$0.000001"),
+        (1_000, "$0.000001"),
+        (55_000, "$0.000055"),
+        (1_234_567_890_000, "$1,234.567890"),
+    ],
 )
 def test_money_without_a_price_is_not_free(amount: int | None, text: str) -> None:
     assert console.nano_usd(amount) == text

@@ -111,7 +111,7 @@ def test_the_cost_line_shows_the_money_and_the_sql_behind_it() -> None:
     [
         ({"cost_nano_usd": None}, "unknown: a part of it has no known price"),
         ({"cost_nano_usd": 0}, "$0.000000"),
-        ({"cost_nano_usd": 5}, "Less than $0.000001"),
+        ({"cost_nano_usd": 5}, "<$0.000001"),
         ({"finished_at": AT}, "in under a second"),
         ({"cost_nano_usd": 1_234_000_000}, "$1.23"),
         ({"mode": "gpt-4o"}, "by statistics and gpt-4o"),
