@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from clickhouse_connect import get_async_client
 from clickhouse_connect.datatypes.base import ClickHouseType
 from clickhouse_connect.datatypes.registry import get_from_name
+from clickhouse_connect.driver import options
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from schemas.errors import ConfigurationError
@@ -22,6 +23,10 @@ from sinks.clickhouse.native import NativeBlock
 from sinks.clickhouse.query import Query, QueryInfo
 
 __all__ = ["ClickHouse", "ClickHouseAddress", "Columns", "Rows", "open_clickhouse"]
+
+# Where pandas is installed, as chDB does, the driver loads it at the first insert to see whether the rows are a DataFrame:
+# a second and 60 MB. No rows here are one, so pandas counts as absent.
+options.pd = options.pd_time_test = None
 
 # One insert becomes one block, so one part: it is there whole or not at all. In rows and in bytes.
 _ONE_BLOCK = {"max_insert_block_size": 16_777_216, "min_insert_block_size_rows": 16_777_216}
