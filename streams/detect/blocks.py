@@ -7,10 +7,13 @@ column can be summed in one go.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["LIMIT", "STEPS_TO_LEARN", "Block", "block_length_ms"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["LIMIT", "STEPS_TO_LEARN", "Block", "block_length_ms", "block_rows"]
 
 LIMIT = 1e100
 """Values beyond this are taken as missing: their squares would not be finite."""
@@ -89,3 +92,26 @@ def block_length_ms(steps_ms: Sequence[int], persist_ms: int) -> tuple[int, int]
     while length < _SAMPLES_PER_BLOCK * step:
         length *= 2
     return step, length
+
+
+def block_rows(
+    times_ms: NDArray[np.int64], offs: NDArray[np.float64], length_ms: int
+) -> Iterator[tuple[int, int, int, int, float, float, float, float]]:
+    """Sum a non-empty column by block.
+
+    Yields for each block: the indices where it starts and ends, its number, the time of its first sample, and the sum,
+    the sum of squares, the least and the largest of its `offs`.
+    """
+    numbers = times_ms // length_ms
+    cuts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
+    return zip(
+        cuts.tolist(),
+        [*cuts[1:].tolist(), times_ms.size],
+        numbers[cuts].tolist(),
+        times_ms[cuts].tolist(),
+        np.add.reduceat(offs, cuts).tolist(),
+        np.add.reduceat(offs * offs, cuts).tolist(),
+        np.minimum.reduceat(offs, cuts).tolist(),
+        np.maximum.reduceat(offs, cuts).tolist(),
+        strict=True,
+    )

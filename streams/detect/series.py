@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.detect.baseline import WARM_BLOCKS, Baseline
-from streams.detect.blocks import LIMIT, STEPS_TO_LEARN, Block, block_length_ms
+from streams.detect.blocks import LIMIT, STEPS_TO_LEARN, Block, block_length_ms, block_rows
 from streams.detect.findings import Finding, Kind
-from streams.detect.openings import Opening
+from streams.detect.openings import Opening, Return
 from streams.detect.season import BINS, Profile
 from streams.detect.settings import DetectRules
 from streams.detect.shift import Run
@@ -31,6 +31,7 @@ _NOTICE = 3.0
 _GAP_BLOCKS = 60
 _CALM_BLOCK = 3.0
 _ADOPT_BLOCKS = 24
+_SURE_BLOCKS = 2
 _CALM_SAMPLE = 1.0
 
 
@@ -104,7 +105,9 @@ class Series:
         self.last_ms = at_ms
         off = value - block.base
         block.add(off)
-        if off > self._notice_high or off < self._notice_low:
+        if self.opening is not None:
+            self._recover(self.opening, at_ms, value, found)
+        elif off > self._notice_high or off < self._notice_low:
             self._notice(at_ms, value, off, found)
         elif self._excursion.sign:
             self._watch(at_ms, value, found)
@@ -118,28 +121,15 @@ class Series:
             return
         distinct = np.flatnonzero(np.diff(times, prepend=times[0] - 1))
         times, values = times[distinct], values[distinct]
-        numbers = times // self._length_ms
-        cuts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
         centre = float(values[0])
-        offs = values - centre
-        rows = zip(
-            cuts.tolist(),
-            [*cuts[1:].tolist(), times.size],
-            numbers[cuts].tolist(),
-            times[cuts].tolist(),
-            np.add.reduceat(offs, cuts).tolist(),
-            np.add.reduceat(offs * offs, cuts).tolist(),
-            np.minimum.reduceat(offs, cuts).tolist(),
-            np.maximum.reduceat(offs, cuts).tolist(),
-            strict=True,
-        )
+        rows = block_rows(times, values - centre, self._length_ms)
         for start, end, number, at_ms, total, squares, low, high in rows:
             block = self._block
             if number != block.number:
                 self._turn(number, at_ms, found)
             move = centre - block.base
             calm = low + move >= self._notice_low and high + move <= self._notice_high
-            if calm and not self._excursion.sign:
+            if calm and not self._excursion.sign and self.opening is None:
                 count = end - start
                 spread = squares + 2.0 * move * total + count * move * move
                 block.add_sums(count, total + count * move, spread, low + move, high + move)
@@ -158,7 +148,7 @@ class Series:
 
     def _watch(self, at_ms: int, value: float, found: list[Finding]) -> None:
         """Follow an excursion; told when it ends (a spike) or has stayed (a shift)."""
-        if self.opening is not None or not self._warm:
+        if not self._warm:
             return
         expected = self._baseline.nearest(value)
         excursion = self._excursion
@@ -180,7 +170,7 @@ class Series:
     ) -> None:
         baseline = self._baseline
         size = None if baseline.noiseless else abs(off) / baseline.sample_scale
-        self.opening = Opening(kind, started_ms, at_ms)
+        self.opening = Opening(kind, started_ms, off)
         found.append(Finding(kind, True, started_ms, at_ms, expected + off, expected, size))
         baseline.alarmed(off, self._wide if kind is Kind.SPIKE else 0.0)
         self._run.end()
@@ -191,6 +181,7 @@ class Series:
         block = self._block
         if block.count:
             self._close(at_ms, found)
+        if block.number >= 0:
             if number - block.number > _GAP_BLOCKS:
                 self._relearn(at_ms, found)
             elif self._profile is not None:
@@ -261,23 +252,38 @@ class Series:
             baseline.adopt(climb.from_level)
         return self.opening is not None
 
+    def _recover(self, opening: Opening, at_ms: int, value: float, found: list[Finding]) -> None:
+        """Let an open alarm clear when the series is back; the block in progress, partly abnormal, is given up."""
+        baseline = self._baseline
+        persist_ms = self._rules.persist_ms
+        back = Return(
+            baseline.sample_scale,
+            math.sqrt(baseline.block_var),
+            persist_ms,
+            max(persist_ms, _SURE_BLOCKS * self._length_ms),
+        )
+        if opening.take(at_ms, value - baseline.nearest(value), back):
+            self._end(opening, at_ms, baseline.nearest(value) + opening.total / opening.count, found)
+            self._begin(self._block.number, at_ms)
+
+    def _end(
+        self, opening: Opening, at_ms: int, level: float, found: list[Finding], *, adopted: bool = False
+    ) -> None:
+        found.append(opening.cleared(at_ms, level, adopted=adopted))
+        self.opening = None
+        self._trend.clear(level)
+
     def _follow(  # noqa: PLR0913 - one block's facts
         self, opening: Opening, mean: float, off: float, scale: float, *, at_ms: int, found: list[Finding]
     ) -> None:
-        """Let an open alarm clear when the series is back, or when it has stayed where it is for long."""
+        """Learn from the calm blocks of an open alarm; where it has stayed for long is normal."""
         block, baseline = self._block, self._baseline
-        calm = abs(off) <= max(_CALM_BLOCK * scale, _CALM_SAMPLE * baseline.sample_scale)
-        back = opening.follow(mean, calm=calm)
-        patience = max(self._rules.adopt_ms, _ADOPT_BLOCKS * self._length_ms)
-        adopted = not back and at_ms - opening.started_ms >= patience
-        if adopted:
+        opening.follow(mean)
+        if at_ms - opening.started_ms >= max(self._rules.adopt_ms, _ADOPT_BLOCKS * self._length_ms):
             baseline.adopt(opening.recent)
-        elif calm:
+            self._end(opening, at_ms, mean, found, adopted=True)
+        elif abs(off) <= max(_CALM_BLOCK * scale, _CALM_SAMPLE * baseline.sample_scale):
             baseline.learn(block, self._length_ms, self._rules.sensitivity)
-        if back or adopted:
-            found.append(opening.cleared(at_ms, mean, adopted=adopted))
-            self.opening = None
-            self._trend.clear(mean)
 
     def _pattern_rise(self, blocks: int, ago: int) -> float:
         if self._profile is None:

@@ -98,7 +98,8 @@ def _fallen(
             continue
         since_ms = max(stale[name].last_ms for name in known)
         allowed = max(allowance_ms(stale[name], rules) for name in known)
-        if unit != service_of(unit) and book.newest_ms(unit) >= since_ms - allowed:
+        born_ms = max(stale[name].born_ms for name in names)
+        if unit != service_of(unit) and book.newest_ms(unit) > max(born_ms, since_ms - allowed):
             for name in names:
                 book.drop(name)
             continue
