@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, TypeVar
 
@@ -179,6 +179,8 @@ class Conclusion(Record):
     rejected: tuple[str, ...] = ()
     """Claims that did not pass, and why: for the log and for tests, not for the report."""
     look_again: bool = False
+    taken_back: str = ""
+    """Why the request was taken back while it was investigated; empty where it was not."""
     concluded_at: Instant
 
 
@@ -239,9 +241,12 @@ def first_service(request: InvestigationRequested) -> str:
 
 
 def first_alarm_at(request: InvestigationRequested) -> datetime:
-    """Return the start of the incident's earliest alarm."""
-    starts: Iterable[datetime] = (alarm.started_at for alarm in request.incident.alarms)
-    return min(starts, default=request.incident.opened_at)
+    """Return the start of the incident's earliest alarm; of the earliest that no earlier investigation has looked at."""
+    starts = [alarm.started_at for alarm in request.incident.alarms]
+    since = request.looked_until
+    if since is None:
+        return min(starts, default=request.incident.opened_at)
+    return min((start for start in starts if start > since), default=request.incident.occurred_at)
 
 
 def marks(plan_round: int, evidence: Sequence[Evidence]) -> tuple[str, ...]:

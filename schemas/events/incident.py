@@ -49,7 +49,7 @@ class Incident(Event):
 
     incident_id: str
     revision: Annotated[int, Field(ge=1)]
-    """Grows by one with each transition."""
+    """Grows with each change; growth within one batch of alarms is told once, so numbers may be left out."""
     transition: IncidentTransition
     opened_at: Instant
     title: str

@@ -40,6 +40,8 @@ class InvestigationRequested(Event):
     """100 is most urgent."""
     observe_s: Annotated[float, Field(ge=0)] = 20.0
     """How much event time after the first alarm to wait for and look at, in seconds."""
+    looked_until: Instant | None = None
+    """Event time up to which an earlier investigation of this incident has looked: alarms since then are the news."""
     baseline_s: Annotated[float, Field(gt=0)] | None = None
     """How much normal time to compare with, in seconds; None leaves it to the worker."""
     lead_s: Annotated[float, Field(ge=0)] | None = None

@@ -9,7 +9,19 @@ from schemas.events import Incident, Record
 from schemas.events.base import Instant
 from schemas.ids import stable_id
 
-__all__ = ["Memory", "Request", "alarm_keys", "incident_key", "pattern_key", "recurs", "service_key"]
+__all__ = [
+    "Memory",
+    "Request",
+    "alarm_keys",
+    "incident_key",
+    "outgrown",
+    "pattern_key",
+    "recurs",
+    "service_key",
+]
+
+
+_MAX_ROUNDS = 3
 
 
 class Request(Record):
@@ -24,6 +36,12 @@ class Request(Record):
     at: Instant
     """Event time of the incident's transition that triggered."""
     cancelled: bool = False
+    seen_until: Instant | None = None
+    """Event time up to which the investigation looks; what comes later it has not seen."""
+    alarm_count: int = 1
+    """Alarms of the incident when it was asked for."""
+    rounds: int = 1
+    """How often the incident has been asked about."""
     seen_at: Instant
     """Latest event or arrival time of the incident's news."""
 
@@ -55,6 +73,18 @@ def alarm_keys(incident: Incident) -> tuple[bytes, ...]:
 
 def service_key(tenant: str, service: str) -> bytes:
     return stable_id("s", tenant, service).encode()
+
+
+def outgrown(incident: Incident, request: Request) -> bool:
+    """Whether the incident has become another one since it was looked at.
+
+    Its news lie behind the window of the last look, and there are at least twice the alarms and two more of them.
+    An incident is looked at again so often at most; a person may always ask for more.
+    """
+    if request.seen_until is None or request.rounds >= _MAX_ROUNDS:
+        return False
+    bigger = incident.alarm_count >= max(2 * request.alarm_count, request.alarm_count + 2)
+    return bigger and incident.occurred_at > request.seen_until
 
 
 def recurs(incident: Incident, memory: Memory | None, policy: Policy) -> bool:

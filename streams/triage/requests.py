@@ -15,8 +15,14 @@ from streams.triage.ports import Admitted, OverLimit, Verdict
 __all__ = ["cancellation", "request_of"]
 
 
-def request_of(
-    incident: Incident, policy: Policy, verdict: Verdict, now: datetime, *, recurrence_of: str
+def request_of(  # noqa: PLR0913 - what the request is made of
+    incident: Incident,
+    policy: Policy,
+    verdict: Verdict,
+    now: datetime,
+    *,
+    recurrence_of: str,
+    looked_until: datetime | None = None,
 ) -> InvestigationRequested:
     """Ask for an investigation that this revision of the incident triggers; deferred where over a limit or told to."""
     not_before, reason = _waiting(policy, verdict, now)
@@ -32,6 +38,7 @@ def request_of(
         observe_s=policy.observe_s,
         baseline_s=policy.baseline_s,
         lead_s=policy.lead_s,
+        looked_until=looked_until,
         not_before=not_before,
         recurrence_of=recurrence_of,
         requested_at=now,

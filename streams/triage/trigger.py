@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import orjson
@@ -24,6 +24,7 @@ from streams.triage.cooldown import (
     Request,
     alarm_keys,
     incident_key,
+    outgrown,
     pattern_key,
     recurs,
     service_key,
@@ -115,7 +116,7 @@ class Trigger:
             return
         if news.incident.transition not in _ALIVE:
             self._cancel(news, request, work)
-        elif request is None or request.cancelled:
+        elif request is None or request.cancelled or outgrown(news.incident, request):
             await self._consider(news, request, work)
         else:
             self._remember_pattern(news, request, work)
@@ -141,17 +142,25 @@ class Trigger:
     async def _request(self, news: _News, policy: Policy, earlier: Request | None, work: _Work) -> None:
         incident = news.incident
         memory = self._recalled(incident, policy, work)
-        root = earlier.root if earlier else ""
-        if memory is not None:
-            root = memory.investigation_id
+        root = _root(earlier, memory)
         verdict = await self._admission.admit(incident.tenant, incident)
-        asked = request_of(incident, policy, verdict, self._clock.now(), recurrence_of=root)
+        asked = request_of(
+            incident,
+            policy,
+            verdict,
+            self._clock.now(),
+            recurrence_of=root,
+            looked_until=earlier.seen_until if earlier else None,
+        )
         request = Request(
             investigation_id=asked.investigation_id,
             root=root or asked.investigation_id,
             policy=asked.policy,
             revision=incident.revision,
             at=incident.occurred_at,
+            seen_until=incident.occurred_at + timedelta(seconds=policy.observe_s),
+            alarm_count=incident.alarm_count,
+            rounds=earlier.rounds + 1 if earlier else 1,
             seen_at=news.seen_at,
         )
         self._send(asked, news, work)
@@ -229,3 +238,10 @@ class Trigger:
 
 def _seen_at(value: bytes) -> datetime:
     return datetime.fromisoformat(orjson.loads(value)["seen_at"])
+
+
+def _root(earlier: Request | None, memory: Memory | None) -> str:
+    """Whose answer to check first: that of a like incident, or this one's own before it cleared; else nobody's."""
+    if memory is not None:
+        return memory.investigation_id
+    return earlier.root if earlier and earlier.cancelled else ""

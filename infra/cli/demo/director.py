@@ -139,21 +139,30 @@ class Director:
 
     async def _requested(self, incident: Incident) -> InvestigationRequested:
         def requests() -> list[InvestigationRequested]:
-            return [
-                one
-                for one in self._watcher.all(InvestigationRequested)
-                if one.incident.incident_id == incident.incident_id and one.kind is not RequestKind.CANCEL
-            ]
+            return self._requests(incident.incident_id)
 
         await self._until(lambda: bool(requests()), "an investigation")
         return requests()[0]
 
     async def _reported(self, request: InvestigationRequested) -> Report:
+        """Wait for the report; where the incident outgrew it meanwhile, for that of the last look."""
+
+        def latest() -> str:
+            asked = self._requests(request.incident.incident_id) or [request]
+            return asked[-1].investigation_id
+
         def reports() -> list[Report]:
-            return [r for r in self._watcher.all(Report) if r.investigation_id == request.investigation_id]
+            return [r for r in self._watcher.all(Report) if r.investigation_id == latest()]
 
         await self._until(lambda: bool(reports()), "a report")
         return reports()[0]
+
+    def _requests(self, incident_id: str) -> list[InvestigationRequested]:
+        return [
+            one
+            for one in self._watcher.all(InvestigationRequested)
+            if one.incident.incident_id == incident_id and one.kind is not RequestKind.CANCEL
+        ]
 
     def _runs(self, request: InvestigationRequested) -> bool:
         """Whether the graph has begun: there is a checkpoint to go on from."""

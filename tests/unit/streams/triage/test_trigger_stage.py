@@ -67,6 +67,22 @@ async def test_an_incident_is_investigated_once_by_default() -> None:
     assert await desk.see(incident()) == []
 
 
+async def test_an_incident_that_outgrew_what_was_looked_at_is_looked_at_again_from_its_news_on() -> None:
+    desk = Desk(policy("p", observe_s=30.0))
+    (first,) = await desk.see(incident(alarms=2))
+    assert await desk.see(incident(transition=GREW, at=29, revision=2, alarms=9)) == [], (
+        "still within the window"
+    )
+    assert await desk.see(incident(transition=GREW, at=31, revision=3, alarms=3)) == [], "not much bigger"
+    (second,) = await desk.see(incident(transition=GREW, at=40, revision=4, alarms=9))
+    assert (second.kind, second.recurrence_of) == (RequestKind.TRIGGER, "")
+    assert second.investigation_id != first.investigation_id
+    assert second.looked_until == EPOCH + timedelta(seconds=30)
+    (third,) = await desk.see(incident(transition=GREW, at=90, revision=5, alarms=18))
+    assert third.looked_until == EPOCH + timedelta(seconds=70)
+    assert await desk.see(incident(transition=GREW, at=500, revision=6, alarms=90)) == [], "enough is enough"
+
+
 async def test_policies_decide_in_order_of_rank() -> None:
     desk = Desk(
         policy("late", rank=2, priority=1),
