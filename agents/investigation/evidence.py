@@ -14,7 +14,7 @@ from agents.ports import Fetched
 from schemas.events.evidence import Evidence
 from schemas.ids import stable_id
 
-__all__ = ["ABSENT", "evidence_of", "finding_name", "finding_of", "unreachable"]
+__all__ = ["ABSENT", "evidence_of", "finding_name", "finding_of", "fingerprint", "unreachable"]
 
 ABSENT = frozenset({FindingKind.NO_DATA, FindingKind.UNREACHABLE})
 """Kinds that say what is not known."""
@@ -55,6 +55,22 @@ def evidence_of(
         query=fetched.query if fetched else "",
         data=json.dumps({key: _plain(value) for key, value in finding.data.items()}, allow_nan=False),
     )
+
+
+def fingerprint(evidence: Evidence) -> str:
+    """Return what two events have in common that tell the same finding, however wide the window they saw it in."""
+    one = evidence
+    told = (
+        one.kind,
+        one.service,
+        one.indicator,
+        one.statement,
+        one.score,
+        one.direction,
+        one.onset,
+        one.data,
+    )
+    return stable_id("fp", *map(str, told))
 
 
 def finding_of(evidence: Evidence) -> Finding:

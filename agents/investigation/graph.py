@@ -27,7 +27,7 @@ from agents.investigation.nodes.gather_knowledge import gather_knowledge
 from agents.investigation.nodes.gather_kpis import gather_kpis
 from agents.investigation.nodes.gather_logs import gather_logs
 from agents.investigation.nodes.gather_topology import gather_topology
-from agents.investigation.nodes.gathering import GatherDelta, GatherOrder
+from agents.investigation.nodes.gathering import GatherDelta, GatherOrder, known_of
 from agents.investigation.nodes.guard import guard
 from agents.investigation.nodes.plan import plan
 from agents.investigation.nodes.rank import rank
@@ -115,16 +115,29 @@ def _around(name: str, node: _Node[InputT], tries: int) -> _Step[InputT]:
             clock = context.ports.clock
             begun = clock.monotonic()
             delta = await node(state, context)
-            await finished(name, _told(delta), clock.monotonic() - begun, context)
+            await finished(name, _told(delta), clock.monotonic() - begun, context, _look(state, delta))
             return delta
 
     return step
 
 
+def _look(state: BaseModel, delta: Mapping[str, Any]) -> int:
+    """Which look the step belongs to: 1, and one more each time the investigation looks again."""
+    match state:
+        case GatherOrder(round=number):
+            return max(number, 1)
+        case GraphState(plan=known):
+            plan_now = delta.get("plan") or known
+            return plan_now.round if plan_now else 1
+        case _:
+            return 1
+
+
 def _told(delta: Mapping[str, Any]) -> str:
     """What the step came to, in a few words."""
-    if evidence := delta.get("evidence"):
-        return f"{len(evidence)} findings"
+    if gathered := delta.get("gathered"):
+        many, new = len(gathered), len(delta["evidence"])
+        return f"{many} findings" if many == new else f"{many} findings, {new} of them new or changed"
     if conclusion := delta.get("conclusion"):
         return str(conclusion.verdict)
     if refusal := delta.get("refusal"):
@@ -162,7 +175,12 @@ def _fan_out(state: GraphState) -> str | list[Send]:
     orders = [
         Send(
             f"gather_{task.source}",
-            GatherOrder(task=task, window=state.plan.window, round=state.plan.round),
+            GatherOrder(
+                task=task,
+                window=state.plan.window,
+                round=state.plan.round,
+                known=known_of(one for one in state.evidence if one.step == task.source),
+            ),
         )
         for task in state.plan.tasks
         if task.source in _AGENTS

@@ -72,14 +72,16 @@ async def place(step: str, context: RunContext) -> AsyncIterator[None]:
         yield
 
 
-async def finished(step: str, message: str, seconds: float, context: RunContext) -> None:
+async def finished(step: str, message: str, seconds: float, context: RunContext, look: int = 1) -> None:
     """Say that the step is done."""
     context.ports.recorder.observe(STEP_SECONDS, seconds, step=step)
-    await context.ports.publisher.publish(status(InvestigationState.RUNNING, step, message, context))
+    await context.ports.publisher.publish(status(InvestigationState.RUNNING, step, message, context, look))
 
 
-def status(state: InvestigationState, step: str, message: str, context: RunContext) -> InvestigationStatus:
-    """Return a status event as of now."""
+def status(
+    state: InvestigationState, step: str, message: str, context: RunContext, look: int = 1
+) -> InvestigationStatus:
+    """Return a status event as of now. The steps of a second look are told as `rank.2`: events of their own."""
     request = context.request
     return InvestigationStatus(
         tenant=request.tenant,
@@ -87,9 +89,15 @@ def status(state: InvestigationState, step: str, message: str, context: RunConte
         investigation_id=request.investigation_id,
         incident_id=request.incident.incident_id,
         state=state,
-        step=step,
+        step=f"{step}.{look}" if look > 1 else step,
         message=message,
-        progress=1.0 if state is InvestigationState.COMPLETED else PROGRESS.get(step, 0.0),
+        progress=1.0 if state is InvestigationState.COMPLETED else _progress(step, look),
         attempt=context.attempt,
         worker=context.worker,
     )
+
+
+def _progress(step: str, look: int) -> float:
+    """A second look comes after the first one's verdict, and never falls behind it."""
+    done, begun = PROGRESS.get(step, 0.0), PROGRESS["verify"]
+    return done if look == 1 else begun + (1.0 - begun) * done

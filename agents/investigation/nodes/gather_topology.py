@@ -20,6 +20,7 @@ from agents.investigation.nodes.gathering import (
     GatherDelta,
     GatherOrder,
     fetched_or_unreachable,
+    known_of,
     published,
 )
 from agents.investigation.state import GatherTask, GraphState, KnownTopology
@@ -42,7 +43,12 @@ async def gather_topology(state: GraphState, context: RunContext) -> TopologyDel
     if state.plan is None:
         raise IntegrityError("gather_topology came before plan")
     task = state.plan.task(Source.TOPOLOGY) or GatherTask(source=Source.TOPOLOGY)
-    order = GatherOrder(task=task, window=state.plan.window, round=state.plan.round)
+    order = GatherOrder(
+        task=task,
+        window=state.plan.window,
+        round=state.plan.round,
+        known=known_of(state.evidence),
+    )
     fetched = await fetched_or_unreachable(Source.TOPOLOGY, context.ports.windows.calls, order, context)
     others = [finding_of(one) for one in state.current_evidence]
     if isinstance(fetched, Finding):

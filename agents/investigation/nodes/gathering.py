@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TypedDict, TypeVar
+
+from pydantic import Field
 
 from agents.analysis.findings import Finding, FindingKind, Source
 from agents.analysis.signals import Window
 from agents.investigation.context import RunContext
 from agents.investigation.costs import query_cost
-from agents.investigation.evidence import evidence_of, unreachable
+from agents.investigation.evidence import evidence_of, fingerprint, unreachable
 from agents.investigation.state import GatherTask, LookWindow, marks
 from agents.ports import Fetched
 from schemas.errors import LeaseLostError, RetryableError
@@ -19,7 +21,7 @@ from schemas.events.base import Record
 from schemas.events.evidence import Evidence
 from schemas.events.ledger import CostEntry
 
-__all__ = ["Fetch", "GatherDelta", "GatherOrder", "fetched_or_unreachable", "gather", "published"]
+__all__ = ["Fetch", "GatherDelta", "GatherOrder", "fetched_or_unreachable", "gather", "known_of", "published"]
 
 T = TypeVar("T")
 
@@ -33,6 +35,8 @@ class GatherOrder(Record):
     task: GatherTask
     window: LookWindow
     round: int = 1
+    known: dict[str, str] = Field(default_factory=dict)
+    """What earlier rounds have published: `fingerprint` by event id."""
     purpose: str = ""
     """Put before the cost entry's step, where the same source is read for another reason."""
 
@@ -41,6 +45,11 @@ class GatherDelta(TypedDict, total=False):
     evidence: tuple[Evidence, ...]
     costs: tuple[CostEntry, ...]
     gathered: tuple[str, ...]
+
+
+def known_of(evidence: Iterable[Evidence]) -> dict[str, str]:
+    """Return what goes into `GatherOrder.known`."""
+    return {one.event_id: fingerprint(one) for one in evidence}
 
 
 async def gather(
@@ -88,11 +97,15 @@ async def published(
     costs: tuple[CostEntry, ...],
     context: RunContext,
 ) -> GatherDelta:
-    """Publish findings as evidence and return the delta that says so."""
+    """Publish findings as evidence and return the delta that says so.
+
+    What an earlier round has published with the same content is not published again, and stays as it was published.
+    """
     kept = _strongest(findings, context.settings.max_findings)
     evidence = tuple(evidence_of(finding, order.window, fetched, context) for finding in kept)
-    await context.ports.publisher.publish(*evidence)
-    return {"evidence": evidence, "costs": costs, "gathered": marks(order.round, evidence)}
+    fresh = tuple(one for one in evidence if order.known.get(one.event_id) != fingerprint(one))
+    await context.ports.publisher.publish(*fresh)
+    return {"evidence": fresh, "costs": costs, "gathered": marks(order.round, evidence)}
 
 
 def _cut_short(source: Source, read: int) -> Finding:

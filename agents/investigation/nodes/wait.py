@@ -42,7 +42,8 @@ async def wait(state: GraphState, context: RunContext) -> WaitDelta:
             return {"late": late}
         if not told:
             told = f"waiting for {', '.join(late)} to land"
-            await context.ports.publisher.publish(status(InvestigationState.WAITING, "wait", told, context))
+            waiting = status(InvestigationState.WAITING, "wait", told, context, state.plan.round)
+            await context.ports.publisher.publish(waiting)
         await clock.sleep(pause_s)
         pause_s = min(pause_s * _SLOWER, settings.wait_poll_s * _SLOWEST)
         await hold(context)

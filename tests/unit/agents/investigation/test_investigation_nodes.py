@@ -9,6 +9,7 @@ import pytest
 
 from agents.analysis.findings import Cause, CauseKind, FindingKind, Source
 from agents.analysis.signals import AlarmRecord, Topology
+from agents.investigation.evidence import fingerprint
 from agents.investigation.memory import request_for
 from agents.investigation.nodes.gather_alarms import gather_alarms, incident_alarms, with_incident
 from agents.investigation.nodes.gather_changes import gather_changes
@@ -16,7 +17,7 @@ from agents.investigation.nodes.gather_knowledge import gather_knowledge
 from agents.investigation.nodes.gather_kpis import gather_kpis
 from agents.investigation.nodes.gather_logs import gather_logs
 from agents.investigation.nodes.gather_topology import gather_topology, joined
-from agents.investigation.nodes.gathering import GatherOrder
+from agents.investigation.nodes.gathering import GatherOrder, known_of
 from agents.investigation.nodes.guard import guard
 from agents.investigation.nodes.plan import first_window, merged, near, plan
 from agents.investigation.nodes.rank import claims_of, rank
@@ -285,6 +286,26 @@ class TestGather:
         assert cost.rows_read
         published = collected(context)
         assert published == [cost, *delta["evidence"]]
+
+    async def test_what_was_published_with_the_same_content_is_not_published_again(self) -> None:
+        first, second = context_for(DATA), context_for(DATA)
+        before = (await gather_kpis(order_for(first), first))["evidence"]
+        moved = before[0].model_copy(update={"statement": "It was less then"})
+        order = order_for(second, round=2, known=known_of((moved, *before[1:])))
+
+        delta = await gather_kpis(order, second)
+
+        assert delta["evidence"] == before[:1]
+        assert [one for one in collected(second) if isinstance(one, Evidence)] == [*before[:1]]
+        assert delta["gathered"] == tuple(f"2:{one.event_id}" for one in before)
+
+    def test_a_wider_window_alone_is_no_other_finding(self) -> None:
+        one = evidence("cart")
+        wider = one.model_copy(
+            update={"window_start": one.window_start - timedelta(hours=1), "query": "SELECT 2"}
+        )
+        assert fingerprint(wider) == fingerprint(one)
+        assert fingerprint(one.model_copy(update={"score": 9.5})) != fingerprint(one)
 
     async def test_a_source_without_rows_says_that_there_is_no_data(self) -> None:
         context = context_for(replace(healthy(), logs=()))
