@@ -38,6 +38,7 @@ __all__ = [
     "Published",
     "Publisher",
     "Runbooks",
+    "Standing",
     "Windows",
 ]
 
@@ -140,6 +141,14 @@ class Lease(Protocol):
 class Cancellation(Protocol):
     async def reason(self, tenant: str, investigation_id: str) -> str:
         """Return why the investigation shall stop, or an empty text."""
+
+
+class Standing(Protocol):
+    """The request, while it is investigated."""
+
+    @property
+    def taken_back(self) -> str:
+        """Why it was taken back (its alarms cleared); empty while it stands. The run goes on, and the report notes it."""
 
 
 class Gate(Protocol):

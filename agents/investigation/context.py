@@ -18,6 +18,7 @@ from agents.ports import (
     Lease,
     Publisher,
     Runbooks,
+    Standing,
     Windows,
 )
 from schemas.events.investigation import InvestigationRequested
@@ -44,6 +45,8 @@ class InvestigationPorts:
     """The way to a model; None is the deterministic mode."""
     gate: Gate | None = None
     """Bounds the working steps; None bounds nothing."""
+    standing: Standing | None = None
+    """Whether the request still stands; of one investigation, as `lease`. None: nobody takes it back."""
     settings: InvestigationSettings = field(default_factory=InvestigationSettings)
     candidates: frozenset[str] = frozenset()
     """Who may be named as a cause; empty restricts nobody."""
@@ -64,6 +67,10 @@ class RunContext:
     @property
     def settings(self) -> InvestigationSettings:
         return self.ports.settings
+
+    def taken_back(self) -> str:
+        """Return why the request was taken back since it was begun; empty while it stands."""
+        return self.ports.standing.taken_back if self.ports.standing else ""
 
     async def gateway(self) -> LlmGateway | None:
         """Return the way to a model, if one is configured and the tenant's budget allows it now."""

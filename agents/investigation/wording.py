@@ -11,7 +11,7 @@ from agents.investigation.state import UNKNOWN_SERVICE, Claim, Conclusion, Graph
 from schemas.events.evidence import Evidence
 from schemas.events.report import Verdict
 
-__all__ = ["KIND_WORDS", "headline", "summary", "sure"]
+__all__ = ["KIND_WORDS", "headline", "noted", "summary", "sure"]
 
 KIND_WORDS: Mapping[CauseKind, str] = {
     CauseKind.CPU: "out of CPU",
@@ -70,6 +70,16 @@ def summary(conclusion: Conclusion, state: GraphState) -> str:
         case _:
             assert_never(conclusion.verdict)
     return " ".join(said)
+
+
+def noted(summary: str, conclusion: Conclusion) -> str:
+    """Return the summary, with a word on a request that was taken back while it was investigated."""
+    why = conclusion.taken_back
+    return (
+        f"{summary} {_sentence(f'The request was taken back while this was investigated: {why}')}"
+        if why
+        else summary
+    )
 
 
 def _alarmed(state: GraphState) -> str:

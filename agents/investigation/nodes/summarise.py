@@ -11,7 +11,7 @@ from agents.investigation.remedies import next_steps
 from agents.investigation.report import Costs, render
 from agents.investigation.state import Claim, Conclusion, GraphState
 from agents.investigation.timeline import timeline
-from agents.investigation.wording import headline, summary
+from agents.investigation.wording import headline, noted, summary
 from agents.investigation.writing import Words, written
 from schemas.errors import IntegrityError
 from schemas.events.ledger import CostEntry, CostKind
@@ -52,7 +52,7 @@ def _report(
         verdict=conclusion.verdict,
         confidence=conclusion.confidence,
         headline=words.headline,
-        summary=words.summary,
+        summary=noted(words.summary, conclusion),
         causes=tuple(_cause(claim) for claim in conclusion.claims),
         timeline=timeline(state.current_evidence, conclusion.claims),
         ruled_out=conclusion.ruled_out,

@@ -47,6 +47,7 @@ async def verify(state: GraphState, context: RunContext) -> VerifyDelta:
         queries=() if found else settling_queries(claims, ranked.questions, evidence),
         rejected=outcome.rejected,
         look_again=_may_look_again(verdict, state, context),
+        taken_back=context.taken_back(),
         concluded_at=context.ports.clock.now(),
     )
     return {"conclusion": conclusion}

@@ -114,7 +114,7 @@ class _GraphInvestigator:
     worker: str
 
     async def investigate(self, request: InvestigationRequested, run: Run) -> Outcome:
-        ports = replace(self.ports, lease=_RunLease(run), cancellation=_Persist())
+        ports = replace(self.ports, lease=_RunLease(run), cancellation=_Persist(), standing=run)
         outcome = await self.investigations.investigate(
             request, ports, attempt=run.attempt, worker=self.worker
         )
@@ -142,7 +142,8 @@ class _RunLease:
 class _Persist:
     """Satisfies agents.ports.Cancellation.
 
-    What clears while it is investigated is still explained: only a queued request is taken back, by streams.
+    What clears while it is investigated is still explained, and the report notes it: only a request that was never
+    started is taken back, by streams.
     """
 
     async def reason(self, tenant: str, investigation_id: str) -> str:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -229,6 +229,39 @@ async def test_what_a_report_cites_is_what_was_published() -> None:
     assert cited <= set(known)
     for one in report.ruled_out:
         assert any(known[i].statement in one.reason for i in one.evidence_ids)
+
+
+@dataclass
+class TakenBack:
+    """A Standing that says what the test says."""
+
+    taken_back: str = ""
+
+
+async def test_a_request_that_is_taken_back_meanwhile_is_answered_and_that_noted() -> None:
+    data, standing = bad_deploy(), TakenBack()
+
+    class Clearing(CollectingPublisher):
+        async def publish(self, *events: Published) -> None:
+            if any(isinstance(event, Evidence) for event in events):
+                standing.taken_back = "the incident cleared"
+            await super().publish(*events)
+
+    ports = ports_for(data, publisher=Clearing(), standing=standing)
+    report = await run(data, ports)
+
+    note = "The request was taken back while this was investigated: the incident cleared."
+    assert report.verdict is Verdict.CAUSE_FOUND
+    assert report.summary.endswith(note)
+    assert note in report.markdown
+    assert states_and_steps(published(ports))[-1] == ("completed", "")
+
+
+async def test_a_request_that_stands_is_not_noted() -> None:
+    data = bad_deploy()
+    plain = await run(data, ports_for(data))
+    assert (await run(data, ports_for(data, standing=TakenBack()))).summary == plain.summary
+    assert "taken back" not in plain.summary
 
 
 async def test_the_costs_add_up_and_each_query_has_its_own_entry() -> None:
