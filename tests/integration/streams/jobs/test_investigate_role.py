@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -35,6 +35,7 @@ class Role:
     lease: MemoryLease = field(default_factory=MemoryLease)
     markers: MemoryMarkers = field(default_factory=MemoryMarkers)
     office: Buried = field(default_factory=Buried)
+    limits: Limits = LIMITS
 
     def start(self, stop: asyncio.Event, worker: str = "w1") -> asyncio.Task[None]:
         clock = SystemClock()
@@ -42,7 +43,7 @@ class Role:
             self.investigator, self.lease, self.markers, self.producer, clock, worker=worker
         )
         return asyncio.create_task(
-            investigate_worker(self.settings, handler, self.office, clock, limits=LIMITS).run(stop)
+            investigate_worker(self.settings, handler, self.office, clock, limits=self.limits).run(stop)
         )
 
     @contextlib.asynccontextmanager
@@ -107,6 +108,25 @@ async def test_a_killed_worker_leaves_its_investigation_to_the_next(role: Role) 
         await until(lambda: "inv_1" in role.markers.done)
     assert role.investigator.runs == [("inv_1", 1, 1), ("inv_1", 2, 2)]
     assert await role.states("inv_1") == ["running"]
+    assert await role.uncommitted() == 0
+
+
+async def test_one_worker_takes_on_as_many_as_it_may_at_a_time(role: Role) -> None:
+    together, begun = 200, asyncio.Event()
+
+    async def waiting(run: Run) -> Outcome:
+        if len(role.investigator.runs) == together:
+            begun.set()
+        await begun.wait()
+        return Done()
+
+    role.investigator.script = waiting
+    role.limits = replace(LIMITS, concurrency=together, in_flight_per_partition=together)
+    role.lease.ttl_s = 30.0
+    await role.producer.publish_all([request(number) for number in range(together)])
+    async with role.working():
+        await until(lambda: len(role.markers.done) == together)
+    assert begun.is_set()
     assert await role.uncommitted() == 0
 
 
