@@ -48,7 +48,7 @@ _ENVIRONMENT = {
 }
 # Detection clears an alarm only minutes after a fault has healed: in the whole story the next act would join its incident.
 _STORY = {"TOCSIN_DETECT__ENABLED": "false"}
-_WHOLE = Schedule(speed=8.0, heal_at_s=100.0, harmless_at_s=180.0, again_at_s=262.0, length_s=345.0)
+_WHOLE = Schedule(speed=10.0, heal_at_s=100.0, harmless_at_s=180.0, again_at_s=262.0, length_s=345.0)
 _SHORT = Schedule(speed=8.0, length_s=130.0)
 
 
@@ -245,7 +245,7 @@ def _judge(fault: Fault | None, seed: int, report: Report | None, seconds: float
         expected_service=expected,
         ranked_services=services,
         verdict=report.verdict.value if report else Verdict.BENIGN.value,
-        confidence=report.confidence if report else None,
+        confidence=round(report.confidence, 2) if report and report.confidence is not None else None,
         seconds=round(seconds, 1),
         right=right,
     )
