@@ -27,7 +27,7 @@ class Book:
 
     def __init__(self, rules: DetectRules) -> None:
         self._rules = rules
-        self._series: OrderedDict[SeriesName, tuple[Series, int]] = OrderedDict()
+        self._series: OrderedDict[SeriesName, Series] = OrderedDict()
         self._members: Counter[SeriesName] = Counter()
         self._newest: dict[SeriesName, int] = {}
         self.watermark_ms = 0
@@ -41,23 +41,23 @@ class Book:
 
     def touch(self, name: SeriesName, turn: int, at_ms: int) -> Series:
         """Return the series, new if need be; a new one counts as heard last."""
-        held = self._series.get(name)
-        if held is None:
+        series = self._series.get(name)
+        if series is None:
             series = Series(self._rules)
+            series.turn = turn
             service = service_of(name)
             self._members.update({service, entity_of(name)})
             self._newest[service] = max(at_ms, self._newest.get(service, 0))
-            self._series[name] = (series, turn)
-            return series
-        return held[0]
+            self._series[name] = series
+        return series
 
-    def heard(self, name: SeriesName, turn: int) -> None:
+    def heard(self, name: SeriesName, series: Series, turn: int) -> None:
         """Note that the series told something; `turn` grows with each call."""
-        self._series[name] = (self._series[name][0], turn)
+        series.turn = turn
         self._series.move_to_end(name)
 
     def oldest_turn(self) -> int | None:
-        return next((turn for _, turn in self._series.values()), None)
+        return next((series.turn for series in self._series.values()), None)
 
     def drop_oldest(self) -> None:
         self.drop(next(iter(self._series)))
@@ -72,12 +72,10 @@ class Book:
 
     def longest_unheard(self) -> Iterator[tuple[SeriesName, Series]]:
         """Yield the series, the one unheard for longest first. The book must not change meanwhile."""
-        for name, (series, _) in self._series.items():
-            yield name, series
+        yield from self._series.items()
 
     def get(self, name: SeriesName) -> Series | None:
-        held = self._series.get(name)
-        return None if held is None else held[0]
+        return self._series.get(name)
 
     def members(self, unit: SeriesName) -> int:
         """How many series the service or entity has."""

@@ -77,7 +77,7 @@ class Detector:
         heard_ms = series.last_ms
         findings = series.feed(times_ms, values)
         if series.last_ms > heard_ms:
-            book.heard(name, self._turn)
+            book.heard(name, series, self._turn)
             note_arrival(series, heard_ms, before_ms, self._rules)
         book.watermark_ms = max(book.watermark_ms, times_ms[-1])
         return [alarm_of(name, finding) for finding in findings]

@@ -1,4 +1,4 @@
-"""The daily pattern of a series: what its mean was in each of 96 bins of the period, in 384 bytes."""
+"""The daily pattern of a series: what its mean was in each of 48 bins of the period, in 192 bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from array import array
 
 __all__ = ["BINS", "Profile"]
 
-BINS = 96
+BINS = 48
 _GAIN = 0.3
 _UNKNOWN = array("f", [math.nan] * BINS)
 

@@ -36,11 +36,11 @@ _CALM_SAMPLE = 1.0
 
 
 class Series:
-    """State of one series: under 2,900 bytes with everything in it (a test weighs it), its name apart."""
+    """State of one series: under 2,400 bytes with everything in it (a test weighs it), its name apart."""
 
     __slots__ = (
         "_baseline", "_block", "_excursion", "_length_ms", "_notice_high", "_notice_low", "_profile",
-        "_rules", "_run", "_steps", "_trend", "_wide", "born_ms", "gap_ms", "gaps", "last_ms", "opening", "step_ms",
+        "_rules", "_run", "_steps", "_trend", "_wide", "born_ms", "gap_ms", "gaps", "last_ms", "opening", "step_ms", "turn",
     )  # fmt: skip
 
     def __init__(self, rules: DetectRules) -> None:
@@ -48,7 +48,7 @@ class Series:
         self._block = Block()
         self._baseline = Baseline()
         self._run = Run()
-        self._excursion = Excursion()
+        self._excursion: Excursion | None = None
         self._trend = Trend()
         self._profile = Profile(rules.season_ms) if rules.season_ms >= BINS else None
         self._steps: array[int] | None = array("q")
@@ -61,6 +61,8 @@ class Series:
         self.gap_ms = 0
         """The largest usual gap between the newest samples of successive columns."""
         self.gaps = 0
+        self.turn = 0
+        """When it was last heard, as the book counts."""
         self.opening: Opening | None = None
 
     def feed(self, times_ms: Sequence[int], values: Sequence[float]) -> list[Finding]:
@@ -109,7 +111,7 @@ class Series:
             self._recover(self.opening, at_ms, value, found)
         elif off > self._notice_high or off < self._notice_low:
             self._notice(at_ms, value, off, found)
-        elif self._excursion.sign:
+        elif self._excursion is not None:
             self._watch(at_ms, value, found)
 
     def _column(self, times: NDArray[np.int64], values: NDArray[np.float64], found: list[Finding]) -> None:
@@ -129,7 +131,7 @@ class Series:
                 self._turn(number, at_ms, found)
             move = centre - block.base
             calm = low + move >= self._notice_low and high + move <= self._notice_high
-            if calm and not self._excursion.sign and self.opening is None:
+            if calm and self._excursion is None and self.opening is None:
                 count = end - start
                 spread = squares + 2.0 * move * total + count * move * move
                 block.add_sums(count, total + count * move, spread, low + move, high + move)
@@ -151,14 +153,17 @@ class Series:
         if not self._warm:
             return
         expected = self._baseline.nearest(value)
-        excursion = self._excursion
-        if excursion.take(at_ms, value - expected, self._wide):
-            self._open(
-                Kind.SPIKE, excursion.started_ms, at_ms, excursion.farthest, expected=expected, found=found
-            )
-        elif excursion.stays(at_ms, self._rules.persist_ms):
-            off = excursion.total / excursion.count
-            self._open(Kind.LEVEL_SHIFT, excursion.started_ms, at_ms, off, expected=expected, found=found)
+        off, excursion = value - expected, self._excursion
+        if excursion is None:
+            if abs(off) > self._wide:
+                self._excursion = Excursion.beginning(at_ms, off, self._wide)
+            return
+        back = excursion.take(at_ms, off, self._rules.persist_ms)
+        if back is None:
+            return
+        kind = Kind.SPIKE if back else Kind.LEVEL_SHIFT
+        size = excursion.farthest if back else excursion.total / excursion.count
+        self._open(kind, excursion.started_ms, at_ms, size, expected=expected, found=found)
 
     @property
     def _warm(self) -> bool:
@@ -174,7 +179,7 @@ class Series:
         found.append(Finding(kind, True, started_ms, at_ms, expected + off, expected, size))
         baseline.alarmed(off, self._wide if kind is Kind.SPIKE else 0.0)
         self._run.end()
-        self._excursion.end()
+        self._excursion = None
 
     def _turn(self, number: int, at_ms: int, found: list[Finding]) -> None:
         """Close the block in progress and begin the next."""
@@ -211,7 +216,7 @@ class Series:
         self._baseline = Baseline(wary=wary)
         self._trend.clear(0.0)
         self._run.end()
-        self._excursion.end()
+        self._excursion = None
 
     def _close(self, at_ms: int, found: list[Finding]) -> None:
         """Judge the finished block against the baseline, then let the baseline learn from it."""
@@ -230,7 +235,7 @@ class Series:
             return
         self._run.learn(off / scale)
         told = self._judge(mean, off, scale, at_ms, found)
-        if not told and not self._excursion.sign:
+        if not told and self._excursion is None:
             baseline.learn(block, self._length_ms, self._rules.sensitivity)
 
     def _judge(self, mean: float, off: float, scale: float, at_ms: int, found: list[Finding]) -> bool:

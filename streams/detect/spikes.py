@@ -11,38 +11,31 @@ _STAY = 0.5
 
 @dataclass(slots=True)
 class Excursion:
-    """The excursion in progress; `sign` 0 means none. `farthest` is the largest deviation, signed, in the series' unit."""
+    """An excursion in progress. `farthest` is the largest deviation, signed, in the series' unit."""
 
-    sign: int = 0
-    started_ms: int = 0
-    back: float = 0.0
-    """How near it must come to be over: fixed when it begins."""
-    farthest: float = 0.0
-    total: float = 0.0
-    count: int = 0
+    sign: int
+    started_ms: int
+    back: float
+    """How near it must come to be over."""
+    farthest: float
+    total: float
+    count: int = 1
 
-    def end(self) -> None:
-        self.sign = self.count = 0
+    @staticmethod
+    def beginning(at_ms: int, off: float, threshold: float) -> Excursion:
+        """The excursion that starts with this deviation beyond the threshold."""
+        return Excursion(1 if off > 0 else -1, at_ms, _STAY * threshold, off, off)
 
-    def take(self, at_ms: int, off: float, threshold: float) -> bool:
-        """Take a sample's deviation. Returns whether an excursion has just come back (its values stay readable)."""
-        over = abs(off)
-        sign = 1 if off > 0 else -1
-        if self.sign and (sign != self.sign or over < self.back):
-            self.sign = 0
+    def take(self, at_ms: int, off: float, persist_ms: int) -> bool | None:
+        """Take a sample's deviation.
+
+        Returns True when it has just come back, False when it has stayed so long that it is a shift, None before.
+        """
+        over = off * self.sign
+        if over < self.back:
             return True
-        if self.sign == 0 and over > threshold:
-            self.sign, self.started_ms = sign, at_ms
-            self.back = _STAY * threshold
-            self.farthest = self.total = 0.0
-            self.count = 0
-        if self.sign:
-            self.total += off
-            self.count += 1
-            if over > abs(self.farthest):
-                self.farthest = off
-        return False
-
-    def stays(self, at_ms: int, persist_ms: int) -> bool:
-        """Whether it has lasted long enough to be a shift."""
-        return self.sign != 0 and self.count >= 2 and at_ms - self.started_ms >= persist_ms
+        self.total += off
+        self.count += 1
+        if over > abs(self.farthest):
+            self.farthest = off
+        return False if at_ms - self.started_ms >= persist_ms else None

@@ -23,6 +23,8 @@ _CLIP = 3.0
 _LEARN = 16
 _EFFECT = 3.0
 _EMPTY = array("f", bytes(4 * _SCALES * _KEEP))
+_VARS = _SCALES
+"""Where the variances begin in `_sums`, after the sums in progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +39,18 @@ class Climb:
 class Trend:
     """Means on three scales, relative to `origin` so that single precision is enough."""
 
-    __slots__ = ("_counts", "_means", "_origin", "_pending", "_vars")
+    __slots__ = ("_count", "_means", "_origin", "_sums")
 
     def __init__(self) -> None:
+        self._sums = array("d", bytes(8 * 2 * _SCALES))
         self.clear(0.0)
-        self._vars = array("d", [0.0] * _SCALES)
 
     def clear(self, origin: float) -> None:
         """Forget the means, not how much the series changes."""
         self._means = array("f", _EMPTY)
-        self._counts = array("i", [0] * _SCALES)
-        self._pending = array("d", [0.0] * _SCALES)
+        self._count = 0
+        for scale in range(_SCALES):
+            self._sums[scale] = 0.0
         self._origin = origin
 
     def push(
@@ -63,27 +66,38 @@ class Trend:
         """
         found: Climb | None = None
         value = mean - self._origin
+        count, sums = self._count, self._sums
+        self._count = count + 1
         for scale in range(_SCALES):
-            climb = self._at_scale(scale, value, noise / 2**scale, limit, blocks_rise)
+            climb = self._at_scale(
+                scale, count, value, noise=noise / 2**scale, limit=limit, blocks_rise=blocks_rise
+            )
             found = found or climb
-            self._pending[scale] += value
-            if self._counts[scale] % _FACTOR:
+            sums[scale] += value
+            count += 1
+            if count % _FACTOR:
                 break
-            value = self._pending[scale] / _FACTOR
-            self._pending[scale] = 0.0
+            count = count // _FACTOR - 1
+            value = sums[scale] / _FACTOR
+            sums[scale] = 0.0
         return found
 
-    def _at_scale(
-        self, scale: int, value: float, noise: float, limit: float, blocks_rise: Callable[[int, int], float]
+    def _at_scale(  # noqa: PLR0913 - one mean's facts
+        self,
+        scale: int,
+        count: int,
+        value: float,
+        *,
+        noise: float,
+        limit: float,
+        blocks_rise: Callable[[int, int], float],
     ) -> Climb | None:
-        start, count = scale * _KEEP, self._counts[scale]
-        self._counts[scale] = count + 1
-        means = self._means
+        start, spread, means = scale * _KEEP, _VARS + scale, self._means
         change = value - means[start + (count - _LAG) % _KEEP]
         means[start + count % _KEEP] = value
         if count < _LAG:
             return None
-        deviation = max(math.sqrt(self._vars[scale]), noise)
+        deviation = max(math.sqrt(self._sums[spread]), noise)
         climb = None
         if abs(change) > deviation:
             pattern = _pattern(_FACTOR**scale, blocks_rise)
@@ -92,7 +106,7 @@ class Trend:
                 climb = self._climb(scale, count + 1, limit * deviation, pattern)
         learned = min(count - _LAG + 1, _MEMORY)
         clip = math.inf if learned < _LEARN else (_CLIP * deviation) ** 2
-        self._vars[scale] += (min(change * change, clip) - self._vars[scale]) / learned
+        self._sums[spread] += (min(change * change, clip) - self._sums[spread]) / learned
         return climb
 
     def _climb(self, scale: int, count: int, least: float, pattern: tuple[float, float]) -> Climb | None:
