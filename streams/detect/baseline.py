@@ -56,19 +56,23 @@ class Baseline:
 
     def nearest(self, value: float) -> float:
         """The expectation that explains the value best: between the two levels, itself."""
-        return min(max(value, self.low), self.high)
+        flat, seasonal = self.flat, self.seasonal
+        if math.isnan(seasonal):
+            return flat
+        return min(max(value, flat), seasonal) if flat < seasonal else min(max(value, seasonal), flat)
 
     @property
     def sample_scale(self) -> float:
-        return max(
-            math.sqrt(self.sample_var), _PEAK_FLOOR * self.peak, _RELATIVE_FLOOR * abs(self.flat), 1e-300
-        )
+        return max(math.sqrt(self.sample_var), self._floor)
 
     @property
     def noiseless(self) -> bool:
         """Whether the series has been as good as constant: what a deviation is worth is then unknown."""
-        floor = max(_RELATIVE_FLOOR * abs(self.flat), _PEAK_FLOOR * self.peak)
-        return math.sqrt(self.sample_var) <= floor
+        return math.sqrt(self.sample_var) <= self._floor
+
+    @property
+    def _floor(self) -> float:
+        return max(_RELATIVE_FLOOR * abs(self.flat), _PEAK_FLOOR * self.peak, 1e-300)
 
     def block_scale(self, count: int) -> float:
         """Scale of the mean of `count` samples: what it was, and no less than for independent samples."""
@@ -83,9 +87,9 @@ class Baseline:
 
         Infinite while the series has been constant: one sample that differs cannot be judged yet.
         """
-        if self.noiseless:
+        scale = math.sqrt(self.sample_var)
+        if scale <= self._floor:
             return math.inf
-        scale = self.sample_scale
         tail = self.peak * (1.0 + self.peak / (3.0 * scale))
         young = 1.0 + _YOUNG_SPIKE / max(1, self.samples)
         return max(1.5 * sensitivity * scale, tail) * young + self.wary * scale
@@ -112,10 +116,9 @@ class Baseline:
         self._learn_peak(block, sensitivity)
         gain = 1.0 / min(self.blocks + 1, _SCALE_MEMORY)
         clip = math.inf if self.blocks < WARM_BLOCKS else 1.0
-        self.sample_var += gain * (
-            min(within + off * off, clip * _SAMPLE_CLIP * self.sample_scale**2) - self.sample_var
-        )
-        self.within_var += gain * (min(within, clip * _SAMPLE_CLIP * self.sample_scale**2) - self.within_var)
+        most = clip * _SAMPLE_CLIP * self.sample_scale**2
+        self.sample_var += gain * (min(within + off * off, most) - self.sample_var)
+        self.within_var += gain * (min(within, most) - self.within_var)
         self.block_var += gain * (min(off * off, clip * (_BLOCK_CLIP * scale) ** 2) - self.block_var)
         gain, limit = 1.0 / min(self.blocks + 1, _LEVEL_MEMORY), clip * _LEVEL_CLIP * scale
         self.flat += gain * min(max(mean - self.flat, -limit), limit)
@@ -124,7 +127,8 @@ class Baseline:
 
     def _learn_peak(self, block: Block, sensitivity: float) -> None:
         farthest = max(block.base + block.high - self.high, self.low - block.base - block.low, 0.0)
-        self.peak = max(self.peak, min(farthest, self.spike_threshold(sensitivity)))
+        if farthest > self.peak:
+            self.peak = max(self.peak, min(farthest, self.spike_threshold(sensitivity)))
 
     def _decay(self, block: Block, length_ms: int) -> None:
         half_life = max(_PEAK_HALF_LIFE_MS / length_ms, _PEAK_HALF_LIFE_SAMPLES / block.count)

@@ -42,7 +42,7 @@ def note_arrival(series: Series, heard_ms: int, watermark_ms: int, rules: Detect
     if not heard_ms:
         return
     gap_ms = max(series.last_ms, watermark_ms) - heard_ms
-    if series.gaps >= _GAPS_TO_LEARN:
+    if gap_ms > series.gap_ms and series.gaps >= _GAPS_TO_LEARN:
         gap_ms = min(gap_ms, allowance_ms(series, rules))
     series.gaps += 1
     series.gap_ms = max(gap_ms, series.gap_ms - series.gap_ms // _FADE)
