@@ -43,12 +43,12 @@ _OBSERVE_S = 40.0
 _ENVIRONMENT = {
     "TOCSIN_INVESTIGATE__LEAD_S": "45",
     "TOCSIN_INVESTIGATE__LEASE_S": "3",
-    "TOCSIN_TRIAGE__CLOSE_AFTER_S": "2",
+    "TOCSIN_TRIAGE__CLOSE_AFTER_S": "1",
     "TOCSIN_DETECT__SEASON_S": "0",
 }
 # Detection clears an alarm only minutes after a fault has healed: in the whole story the next act would join its incident.
 _STORY = {"TOCSIN_DETECT__ENABLED": "false"}
-_WHOLE = Schedule(speed=10.0, heal_at_s=100.0, harmless_at_s=180.0, again_at_s=262.0, length_s=345.0)
+_WHOLE = Schedule(speed=10.0, heal_at_s=100.0, harmless_at_s=180.0, again_at_s=275.0, length_s=360.0)
 _SHORT = Schedule(speed=8.0, length_s=130.0)
 
 
