@@ -181,8 +181,6 @@ class Conclusion(Record):
     look_again: bool = False
     taken_back: str = ""
     """Why the request was taken back while it was investigated; empty where it was not."""
-    taken_back: str = ""
-    """Why the request was taken back while it was investigated; empty where it was not."""
     concluded_at: Instant
 
 
