@@ -36,7 +36,7 @@ _CALM_SAMPLE = 1.0
 
 
 class Series:
-    """State of one series: under 2,400 bytes with everything in it (a test weighs it), its name apart."""
+    """State of one series: under 2,600 bytes with everything in it (a test weighs it), its name apart."""
 
     __slots__ = (
         "_baseline", "_block", "_excursion", "_length_ms", "_notice_high", "_notice_low", "_profile",
