@@ -41,26 +41,32 @@ async def reread(  # noqa: PLR0913 - one argument per fact
     try:
         await consumer.start()
         consumer.assign([here])
-        start = await _start(consumer, here, committed, now, window)
-        consumer.seek(here, start)
+        since = await _since(consumer, here, committed, now, window)
+        consumer.seek(here, await _start(consumer, here, committed, since))
+        begun = False
         while await consumer.position(here) < committed:
             polled = await consumer.getmany(here, timeout_ms=_POLL_MS)
             for number, record in enumerate(polled.get(here, ())):
-                if record.offset < committed:
-                    take(Message.of(record))
+                message = Message.of(record)
+                begun = begun or message.at >= since
+                if begun and message.offset < committed:
+                    take(message)
                 if number % _SLICE == _SLICE - 1:
                     await asyncio.sleep(0)
     finally:
         await consumer.stop()
 
 
-async def _start(
+async def _since(
     consumer: AIOKafkaConsumer, here: TopicPartition, committed: int, now: datetime, window: timedelta
-) -> int:
+) -> datetime:
     consumer.seek(here, committed)
     polled = await consumer.getmany(here, timeout_ms=_FIRST_MS, max_records=1)
     first = next(iter(polled.get(here, ())), None)
-    until = now if first is None else Message.of(first).at
-    found = await consumer.offsets_for_times({here: int((until - window).timestamp() * 1000)})
-    offset = found.get(here)
-    return committed if offset is None or offset.offset < 0 else min(int(offset.offset), committed)
+    return (now if first is None else Message.of(first).at) - window
+
+
+async def _start(consumer: AIOKafkaConsumer, here: TopicPartition, committed: int, since: datetime) -> int:
+    """The offset to read from; brokers differ in what they say of a time after their last record."""
+    found = (await consumer.offsets_for_times({here: int(since.timestamp() * 1000)})).get(here)
+    return committed if found is None or found.offset < 0 else min(int(found.offset), committed)
