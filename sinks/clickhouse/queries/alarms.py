@@ -12,7 +12,7 @@ from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.queries.conditions import Scope, among, both, bounds
 from sinks.clickhouse.query import Answer, Query
 
-__all__ = ["AlarmRow", "TakenDecision", "alarm_window"]
+__all__ = ["AlarmRow", "TakenDecision", "alarm_row", "alarm_window"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +77,12 @@ async def alarm_window(
     where = both(bounds(scope, "occurred_at"), among("service", services), among("name", names))
     query = Query("alarm_window", _ALARMS.format(where=where.sql), {**where.parameters, "limit": limit})
     found = await clickhouse.query(query)
-    rows = tuple(_alarm(row) for row in found.rows)
+    rows = tuple(alarm_row(row) for row in found.rows)
     return Answer(rows, found.info, len(rows) >= limit)
 
 
-def _alarm(row: Mapping[str, Any]) -> AlarmRow:
+def alarm_row(row: Mapping[str, Any]) -> AlarmRow:
+    """Return the alarm of a row that has AlarmRow's columns and no other."""
     closed = {
         "status": AlarmStatus(row["status"]),
         "severity": Severity(row["severity"]),

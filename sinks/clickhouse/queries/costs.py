@@ -66,26 +66,36 @@ class CostGroup:
 
 @dataclass(frozen=True, slots=True)
 class CostReport:
-    """Groups, the dearest first, and their total from the same reading of the table."""
+    """Groups, the dearest first, and the total of them all from the same reading of the table.
+
+    `truncated`: there are more groups than were asked for; the total has them.
+    """
 
     groups: tuple[CostGroup, ...]
     total: CostGroup
     info: QueryInfo = field(compare=False)
+    truncated: bool = False
 
 
 _TOKENS: Final = ("input_uncached", "cache_read", "cache_write", "output", "reasoning")
 
-_COSTS: Final = """SELECT key, grouping(key) AS below_all, count() AS entries, countIf(isNull(nano_usd)) AS unpriced,
-  sum(nano_usd) AS cost_nano_usd, sum(input_uncached) AS input_uncached_tokens, sum(cache_read) AS cache_read_tokens,
-  sum(cache_write) AS cache_write_tokens, sum(output) AS output_tokens, sum(reasoning) AS reasoning_tokens,
-  sum(rows) AS rows_read, sum(ms) AS duration_ms
+# The total must survive the limit, and is read last.
+_COSTS: Final = """SELECT *
 FROM (
-  SELECT {key} AS key, cost_nano_usd AS nano_usd, input_uncached, cache_read, cache_write, output, reasoning,
-    rows_read AS rows, duration_ms AS ms
-  FROM costs FINAL
-  WHERE {where}
+  SELECT key, grouping(key) AS below_all, count() AS entries, countIf(isNull(nano_usd)) AS unpriced,
+    sum(nano_usd) AS cost_nano_usd, sum(input_uncached) AS input_uncached_tokens, sum(cache_read) AS cache_read_tokens,
+    sum(cache_write) AS cache_write_tokens, sum(output) AS output_tokens, sum(reasoning) AS reasoning_tokens,
+    sum(rows) AS rows_read, sum(ms) AS duration_ms
+  FROM (
+    SELECT {key} AS key, cost_nano_usd AS nano_usd, input_uncached, cache_read, cache_write, output, reasoning,
+      rows_read AS rows, duration_ms AS ms
+    FROM costs FINAL
+    WHERE {where}
+  )
+  GROUP BY GROUPING SETS ((key), ())
+  ORDER BY below_all DESC, cost_nano_usd DESC NULLS LAST, key
+  LIMIT {{limit:UInt64}}
 )
-GROUP BY GROUPING SETS ((key), ())
 ORDER BY below_all, cost_nano_usd DESC NULLS LAST, key
 SETTINGS force_grouping_standard_compatibility = 1"""
 
@@ -95,14 +105,17 @@ async def costs_by(
     dimension: CostDimension,
     scope: WideScope,
     only: CostFilter | None = None,
+    limit: int = 100_000,
 ) -> CostReport:
-    """Return what the entries of the scope cost, by one dimension. The groups add up to the total."""
+    """Return what the entries of the scope cost, by one dimension, in at most `limit` groups that add up to the total."""
     where = both(wide_bounds(scope, "occurred_at"), *_filters(only or CostFilter()))
     sql = _COSTS.format(key=_EXPRESSIONS[dimension], where=where.sql)
-    found = await clickhouse.query(Query(f"costs_by_{dimension.value}", sql, where.parameters))
+    parameters = {**where.parameters, "limit": limit + 1}
+    found = await clickhouse.query(Query(f"costs_by_{dimension.value}", sql, parameters))
     groups = tuple(_group(row) for row in found.rows if not row["below_all"])
     totals = [_group(row) for row in found.rows if row["below_all"]]
-    return CostReport(groups, totals[0] if totals else _NOTHING, found.info)
+    truncated = len(groups) >= limit and sum(one.entries for one in groups) < totals[0].entries
+    return CostReport(groups, totals[0] if totals else _NOTHING, found.info, truncated)
 
 
 _NOTHING = CostGroup("", 0, 0, None, dict.fromkeys(_TOKENS), None, 0)
