@@ -29,13 +29,17 @@ def onset_of(series: KpiSeries, before: float, after: float, window: Window) -> 
 
 
 def trending(values: FloatArray) -> bool:
-    """Whether the samples climb or fall steadily through the whole stretch, rather than step."""
+    """Whether the samples climb or fall steadily through the whole stretch, rather than step.
+
+    By their ranks (Spearman's correlation with time); equal samples share one, so that a flat stretch has no way.
+    """
     known = values[~np.isnan(values)]
-    if known.size < 8:
+    _, place, counts = np.unique(known, return_inverse=True, return_counts=True)
+    if known.size < 8 or counts.size < 2:
         return False
-    order = np.argsort(np.argsort(known, kind="stable"), kind="stable")
-    ranks = np.corrcoef(order, np.arange(known.size))[0, 1]
-    return bool(abs(ranks) >= 0.9)
+    shared = np.cumsum(counts) - (counts - 1) / 2
+    correlation = np.corrcoef(shared[place], np.arange(known.size))[0, 1]
+    return bool(abs(correlation) >= 0.9)
 
 
 def plateau(kind: CauseKind, metric: str, before: FloatArray, values: FloatArray) -> bool:
