@@ -15,7 +15,8 @@ from sinks.clickhouse.landing import ClickHouseLanding, FixedRetention
 from sinks.clickhouse.queries.conditions import WideScope
 from sinks.clickhouse.queries.costs import CostDimension, CostFilter, CostGroup, costs_by
 from sinks.clickhouse.query import Query
-from tests.integration.sinks.samples import FixedClock, at, cost, land
+from tests.fakes.full_events import at, cost
+from tests.integration.sinks.samples import FixedClock, land
 
 pytestmark = pytest.mark.clickhouse
 

@@ -25,7 +25,8 @@ from sinks.clickhouse.queries.investigations import (
 from sinks.clickhouse.queries.reports import get_report, incident_history, list_reports
 from sinks.clickhouse.queries.windows import change_window, kpi_window, log_window, watermark
 from sinks.clickhouse.query import Query, QueryInfo
-from tests.integration.sinks.samples import NOON, at, everything, kpis, land
+from tests.fakes.full_events import NOON, at, everything, kpis
+from tests.integration.sinks.samples import land
 
 pytestmark = pytest.mark.clickhouse
 

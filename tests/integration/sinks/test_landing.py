@@ -13,19 +13,8 @@ from sinks.clickhouse.landing import ClickHouseLanding, FixedRetention
 from sinks.clickhouse.query import Query
 from sinks.clickhouse.writers import WRITERS
 from tests.fakes.clickhouse_server import ClickHouseServer
-from tests.integration.sinks.samples import (
-    NOON,
-    FixedClock,
-    alarm,
-    change,
-    cost,
-    everything,
-    evidence,
-    kpis,
-    land,
-    logs,
-    messages,
-)
+from tests.fakes.full_events import NOON, alarm, change, cost, everything, evidence, kpis, logs
+from tests.integration.sinks.samples import FixedClock, land, messages
 
 pytestmark = pytest.mark.clickhouse
 

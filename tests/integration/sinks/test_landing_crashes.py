@@ -19,7 +19,8 @@ from sinks.clickhouse.landing import ClickHouseLanding, FixedRetention
 from sinks.clickhouse.migrate import Migrator, load_migrations
 from sinks.clickhouse.query import Query
 from tests.fakes.clickhouse_server import start_clickhouse
-from tests.integration.sinks.samples import FixedClock, alarm, cost, kpis, land
+from tests.fakes.full_events import alarm, cost, kpis
+from tests.integration.sinks.samples import FixedClock, land
 
 pytestmark = pytest.mark.clickhouse
 

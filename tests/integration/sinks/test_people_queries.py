@@ -18,17 +18,8 @@ from sinks.clickhouse.queries.investigations import (
 )
 from sinks.clickhouse.queries.reports import get_report, incident_history, list_reports
 from sinks.clickhouse.query import Query
-from tests.integration.sinks.samples import (
-    at,
-    audit,
-    dead_letter,
-    evidence,
-    feedback,
-    incident,
-    land,
-    report,
-    status,
-)
+from tests.fakes.full_events import at, audit, dead_letter, evidence, feedback, incident, report, status
+from tests.integration.sinks.samples import land
 
 pytestmark = pytest.mark.clickhouse
 

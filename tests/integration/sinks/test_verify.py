@@ -12,7 +12,7 @@ from sinks.checks import Check
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.landing import ClickHouseLanding
 from sinks.verify import InvestigationCounts, VerifyReport, verify
-from tests.integration.sinks.samples import (
+from tests.fakes.full_events import (
     alarm,
     cost,
     dead_letter,
@@ -20,12 +20,12 @@ from tests.integration.sinks.samples import (
     everything,
     evidence,
     kpis,
-    land,
     logs,
     report,
     request,
     status,
 )
+from tests.integration.sinks.samples import land
 
 pytestmark = pytest.mark.clickhouse
 

@@ -22,18 +22,8 @@ from sinks.clickhouse.queries.alarms import alarm_window
 from sinks.clickhouse.queries.conditions import Scope
 from sinks.clickhouse.queries.windows import change_window, kpi_window, log_window, watermark
 from sinks.clickhouse.query import Answer, Query
-from tests.integration.sinks.samples import (
-    AWKWARD,
-    LABELS,
-    NOON,
-    alarm,
-    at,
-    change,
-    decision,
-    kpis,
-    land,
-    logs,
-)
+from tests.fakes.full_events import AWKWARD, LABELS, NOON, alarm, at, change, decision, kpis, logs
+from tests.integration.sinks.samples import land
 
 pytestmark = pytest.mark.clickhouse
 

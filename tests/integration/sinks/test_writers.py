@@ -16,17 +16,8 @@ from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.landing import ClickHouseLanding, FixedRetention
 from sinks.clickhouse.query import Query
 from sinks.clickhouse.writers import WRITERS, Stamp
-from tests.integration.sinks.samples import (
-    LABELS,
-    FixedClock,
-    dead_letter,
-    everything,
-    kpis,
-    land,
-    logs,
-    messages,
-    report,
-)
+from tests.fakes.full_events import LABELS, dead_letter, everything, kpis, logs, report
+from tests.integration.sinks.samples import FixedClock, land, messages
 
 pytestmark = pytest.mark.clickhouse
 

@@ -14,7 +14,8 @@ from schemas.errors import InvalidEventError
 from schemas.events import AlarmRaw, Event
 from schemas.registry import builtin_registry, schema_id_of
 from schemas.topics import CATALOGUE
-from tests.fakes.events import alarm, any_event
+from tests.fakes.drawn_events import any_event
+from tests.fakes.events import alarm
 
 
 @pytest.mark.parametrize("name", sorted(CATALOGUE))

@@ -11,7 +11,8 @@ from sinks.clickhouse.client import Columns
 from sinks.clickhouse.native import NativeBlock
 from sinks.clickhouse.writers import WRITERS, Stamp
 from sinks.clickhouse.writers.columns import micros
-from tests.integration.sinks.samples import Landed, everything
+from tests.fakes.full_events import everything
+from tests.integration.sinks.samples import Landed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TENANTS = st.sampled_from(["acme", "globex"])

@@ -3,7 +3,7 @@ from __future__ import annotations
 from schemas.events import InvestigationState, RequestKind
 from sinks.citations import cited_evidence
 from sinks.topic_facts import TopicFacts
-from tests.integration.sinks.samples import alarm, decision, everything, evidence, report, request, status
+from tests.fakes.full_events import alarm, decision, everything, evidence, report, request, status
 
 
 def test_a_report_cites_causes_what_was_ruled_out_and_the_timeline() -> None:
