@@ -146,6 +146,24 @@ QUERY_SECONDS = Metric(
     ("query",),
     _SECONDS,
 )
+API_REQUESTS = Metric(
+    "tocsin_api_requests_total",
+    MetricKind.COUNTER,
+    "HTTP requests answered, by the route's template and the class of the status (2xx, 4xx, ...).",
+    ("route", "method", "status"),
+)
+API_SECONDS = Metric(
+    "tocsin_api_request_seconds",
+    MetricKind.HISTOGRAM,
+    "Time to answer an HTTP request, in seconds; for a stream, until it ended.",
+    ("route", "method"),
+    _SECONDS,
+)
+API_LIMITER_FAILURES = Metric(
+    "tocsin_api_limiter_failures_total",
+    MetricKind.COUNTER,
+    "Requests let through uncounted because the rate limiter did not answer.",
+)
 
 CATALOGUE: tuple[Metric, ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Metric)

@@ -1,0 +1,59 @@
+"""The application: the layers around every request, and one list of routers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
+
+from api.http import health
+from api.http.answers import HANDLED, answer
+from api.http.config import policies, runbooks, silences, tenant, topology
+from api.http.edge import Edge
+from api.http.gate import Gate
+from api.http.openapi import install_openapi
+from api.http.readiness import Readiness
+from api.options import ApiOptions
+from api.ports import Deps
+
+__all__ = ["create_app"]
+
+_ROUTERS: Final[tuple[APIRouter, ...]] = (
+    health.router,
+    silences.router,
+    policies.router,
+    topology.router,
+    runbooks.router,
+    tenant.router,
+)
+
+
+def create_app(options: ApiOptions, deps: Deps) -> FastAPI:
+    """Return the application. It owns nothing: whoever made `deps` closes them after the last request.
+
+    Call it in the event loop that serves.
+    """
+    app = FastAPI(
+        title="Tocsin",
+        version=options.version,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+        middleware=[Middleware(Edge, deps), Middleware(Gate, deps, options)],
+        exception_handlers=dict.fromkeys(HANDLED, answer),
+    )
+    app.state.deps, app.state.options = deps, options
+    app.state.readiness = Readiness(
+        deps.probes, deps.clock, timeout_s=options.probe_timeout_s, keep_s=options.probe_keep_s
+    )
+    for router in _ROUTERS:
+        app.include_router(router)
+    install_openapi(app)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """Name an operation as its function: a change of a path does not rename what clients call."""
+    return route.name

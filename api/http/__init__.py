@@ -1,0 +1,1 @@
+"""REST over HTTP: one module per concern and per resource."""

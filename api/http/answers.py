@@ -1,0 +1,59 @@
+"""Errors become answers: known ones by the table; one nobody foresaw is logged and told without what is inside."""
+
+from __future__ import annotations
+
+import structlog
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+
+from api.http.deps import options_of
+from api.http.error_table import of_error, of_validation, unforeseen
+from api.http.problem import Problem, problem_response
+from schemas.errors import TocsinError
+
+__all__ = ["HANDLED", "answer", "answer_to"]
+
+_log = structlog.get_logger(__name__)
+
+HANDLED: tuple[type[Exception], ...] = (HTTPException, RequestValidationError, TocsinError)
+"""What routes raise on purpose."""
+
+_SLUGS = {
+    400: "bad-request",
+    401: "unauthenticated",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    413: "too-large",
+    415: "unsupported-media-type",
+}
+
+
+async def answer(request: Request, error: Exception) -> Response:
+    """Handle an exception of a route, as Starlette wants it."""
+    return answer_to(request, error)
+
+
+def answer_to(connection: HTTPConnection, error: Exception) -> Response:
+    """Return the problem that the error is to the caller. An error that is ours is logged, with its trace."""
+    problem = _problem(connection, error)
+    if problem.status_code >= 500:
+        _log.error("request_failed", status=problem.status_code, exc_info=error)
+    return problem_response(connection, problem)
+
+
+def _problem(connection: HTTPConnection, error: Exception) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case HTTPException():
+            slug = _SLUGS.get(error.status_code, "refused")
+            return Problem(error.status_code, slug, str(error.detail), headers=error.headers)
+        case RequestValidationError():
+            return of_validation(error.errors())
+        case TocsinError():
+            return of_error(error, options_of(connection).retry_after_s)
+        case _:
+            return unforeseen()

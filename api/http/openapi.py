@@ -1,0 +1,69 @@
+"""The OpenAPI 3.1 document: what FastAPI derives, with our problems and the two ways to bring a key."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.http.problem import ProblemDocument
+
+__all__ = ["install_openapi"]
+
+_SCHEMES: Final = {
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "tocsin_<live|test>_<id>_<secret>_<crc>"},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+_OPEN: Final = ("/health", "/ready")
+_DESCRIPTION: Final = (
+    "Alarms in, evidence and causes out. Every route but health wants a key; the tenant is the key's. Errors are "
+    "RFC 9457 problem documents. `Idempotency-Key` on a POST gives the first answer again; changes of configuration "
+    "want the ETag that was read as `If-Match`."
+)
+
+
+def install_openapi(app: FastAPI) -> None:
+    """Make `app.openapi()` return our document; it is made once."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    made = get_openapi(
+        title="Tocsin",
+        version=app.version,
+        openapi_version="3.1.0",
+        description=_DESCRIPTION,
+        routes=app.routes,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        servers=[{"url": "/"}],
+    )
+    components = made.setdefault("components", {})
+    components["securitySchemes"] = _SCHEMES
+    components.setdefault("schemas", {}).update(_problem_schemas())
+    made["security"] = [{name: []} for name in _SCHEMES]
+    for path, operations in made["paths"].items():
+        for operation in operations.values():
+            _finish(path, operation)
+    return made
+
+
+def _problem_schemas() -> dict[str, Any]:
+    schema = ProblemDocument.model_json_schema(
+        mode="serialization", ref_template="#/components/schemas/{model}"
+    )
+    nested: dict[str, Any] = schema.pop("$defs", {})
+    return {"ProblemDocument": schema, **nested}
+
+
+def _finish(path: str, operation: dict[str, Any]) -> None:
+    if path in _OPEN:
+        operation["security"] = []
+    elif path == "/health/detailed":
+        operation["security"] = [{}, *({name: []} for name in _SCHEMES)]
