@@ -23,6 +23,7 @@ from infra.local.stop_request import StopRequest
 from infra.local.up import Running, running_stack
 from infra.runtime.clock import SystemClock
 from infra.runtime.settings import Settings
+from infra.runtime.sql_address import PostgresServer
 from streams.kafka import KafkaSettings
 
 __all__ = ["ROLES", "GivenPorts", "LocalStack", "plan_of"]
@@ -48,6 +49,7 @@ class GivenPorts:
 
 def plan_of(settings: Settings, broker: BrokerKind, ports: GivenPorts) -> StackPlan:
     """Return which servers to start, and which are elsewhere."""
+    control = settings.control_database
     return StackPlan(
         data_dir=settings.data_dir,
         broker=broker,
@@ -57,7 +59,8 @@ def plan_of(settings: Settings, broker: BrokerKind, ports: GivenPorts) -> StackP
         external_kafka=settings.kafka.bootstrap_servers or None,
         external_redis=settings.redis.url or None,
         external_clickhouse=settings.clickhouse.url or None,
-        sqlite_path=settings.control_database,
+        external_postgres=control.url if isinstance(control, PostgresServer) else None,
+        sqlite_path=control if isinstance(control, Path) else None,
     )
 
 
@@ -177,7 +180,7 @@ class LocalStack:
                 "TOCSIN_KAFKA__EMBEDDED": "true" if self._embedded else "false",
                 "TOCSIN_REDIS__URL": addresses.redis_url,
                 "TOCSIN_CLICKHOUSE__URL": addresses.clickhouse_url,
-                "TOCSIN_SQL_PATH": str(addresses.sqlite_path),
+                "TOCSIN_SQL__URL": addresses.postgres_url or f"sqlite:///{addresses.sqlite_path}",
                 "TOCSIN_TELEMETRY__METRICS_PORT": str(port),
             },
             log_file=(self._settings.data_dir / "logs" / f"{role}.log").resolve(),

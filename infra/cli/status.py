@@ -6,6 +6,7 @@ from infra.cli.console import emit, out, table
 from infra.cli.context import load_settings
 from infra.cli.options import AsJson, DataDir
 from infra.local.state import StackState, read_state
+from infra.runtime.sql_address import PostgresServer
 from schemas.errors import UnavailableError
 
 __all__ = ["show_state", "status"]
@@ -35,6 +36,8 @@ def show_state(state: StackState) -> None:
         ("Kafka", where.kafka),
         ("ClickHouse", where.clickhouse_url),
         ("Redis", where.redis_url.rpartition("@")[2]),
-        ("SQLite", where.sqlite_path),
+        ("PostgreSQL", PostgresServer(where.postgres_url).shown)
+        if where.postgres_url
+        else ("SQLite", where.sqlite_path),
     )
     out.print(table("\nAddresses", ("part", "where"), servers))

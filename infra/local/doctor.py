@@ -13,7 +13,7 @@ from pathlib import Path
 from infra.local.kafka import find_java
 from infra.local.kafka.jars import find_maven
 from infra.local.ports import PortBook
-from infra.local.reachability import why_no_clickhouse, why_no_kafka, why_no_redis
+from infra.local.reachability import why_no_clickhouse, why_no_kafka, why_no_postgres, why_no_redis
 from infra.local.redis_server import redis_binary
 from infra.local.stack import StackPlan
 from infra.local.state import Addresses, ProcessState, StackState, read_state
@@ -209,6 +209,9 @@ def _addresses(plan: StackPlan, running: Addresses | None) -> Iterator[Check]:
         yield _reached("redis", redis, why_no_redis)
     if clickhouse is not None:
         yield _reached("clickhouse", clickhouse, why_no_clickhouse)
+    postgres = running.postgres_url if running else plan.external_postgres
+    if postgres is not None:
+        yield _reached("postgresql", postgres, why_no_postgres)
 
 
 def _reached(name: str, address: str, why_not: Callable[[str], str | None]) -> Check:
@@ -225,7 +228,7 @@ def _reached(name: str, address: str, why_not: Callable[[str], str | None]) -> C
 
 def _without_secret(address: str) -> str:
     scheme, separator, rest = address.rpartition("://")
-    return scheme + separator + rest.rpartition("@")[2]
+    return scheme + separator + rest.rpartition("@")[2].partition("?")[0]
 
 
 def _nearest(folder: Path) -> Path:

@@ -1,4 +1,7 @@
-"""Does something answer at an address, and is it what it should be? Raw sockets and one HTTP request; no drivers."""
+"""Does something answer at an address, and is it what it should be? Raw sockets and one HTTP request.
+
+Only PostgreSQL is asked by its driver: whether a user may log in shows nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,14 @@ import httpx
 from infra.local.probes import KafkaAnswers, attempt
 from schemas.errors import ConfigurationError
 
-__all__ = ["HostPort", "parse_bootstrap", "why_no_clickhouse", "why_no_kafka", "why_no_redis"]
+__all__ = [
+    "HostPort",
+    "parse_bootstrap",
+    "why_no_clickhouse",
+    "why_no_kafka",
+    "why_no_postgres",
+    "why_no_redis",
+]
 
 _REDIS_PORT = 6379
 
@@ -71,6 +81,24 @@ def why_no_clickhouse(url: str, *, timeout_s: float = 3.0) -> str | None:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return f"{type(error).__name__}: {error}"
     return None if answer.status_code == httpx.codes.OK else f"/ping answers {answer.status_code}"
+
+
+def why_no_postgres(url: str, *, timeout_s: float = 3.0) -> str | None:
+    """None when the URL's user may log in to its database and make tables there, else why not.
+
+    Raises:
+        ConfigurationError: not such a URL.
+    """
+    import psycopg  # noqa: PLC0415 - 0.3 s, for those who have a server
+
+    try:
+        with psycopg.connect(url, connect_timeout=max(2, round(timeout_s))) as link:
+            row = link.execute("SELECT has_schema_privilege(current_schema(), 'CREATE')").fetchone()
+    except psycopg.ProgrammingError as error:
+        raise ConfigurationError(f"{url} is not an address of PostgreSQL: {error}") from error
+    except psycopg.Error as error:
+        return str(error).strip()
+    return None if row is not None and row[0] else "this user may not make tables in the database's schema"
 
 
 def _host_port(text: str) -> HostPort:

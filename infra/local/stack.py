@@ -27,7 +27,8 @@ _SERVERS = frozenset({"broker", "redis", "clickhouse"})
 class StackPlan:
     """What is asked for. A port that is None is chosen; an address that is given replaces the part entirely.
 
-    `external_kafka` is `host:port[,host:port]`, `external_redis` a `redis://` URL, `external_clickhouse` an `http(s)://` URL.
+    `external_kafka` is `host:port[,host:port]`, `external_redis` a `redis://` URL, `external_clickhouse` an `http(s)://` URL,
+    `external_postgres` a `postgresql://` URL, which replaces SQLite's file.
     `jars_dir` is where Apache Kafka's jars are kept, by default in the data folder.
     """
 
@@ -41,6 +42,7 @@ class StackPlan:
     external_kafka: str | None = None
     external_redis: str | None = None
     external_clickhouse: str | None = None
+    external_postgres: str | None = None
     sqlite_path: Path | None = None
     jars_dir: Path | None = None
 
@@ -68,10 +70,12 @@ def build_stack(plan: StackPlan, ports: PortBook, extra: ExtraProcesses = lambda
     kafka, broker = _broker(plan, ports)
     redis, redis_specs = _redis(plan, ports)
     clickhouse, front = _clickhouse(plan, ports)
-    sqlite = plan.sqlite_path or plan.data_dir / "sqlite" / "tocsin.db"
-    sqlite.parent.mkdir(parents=True, exist_ok=True)
     addresses = Addresses(
-        kafka=kafka, redis_url=redis, clickhouse_url=clickhouse, sqlite_path=sqlite.resolve()
+        kafka=kafka,
+        redis_url=redis,
+        clickhouse_url=clickhouse,
+        sqlite_path=_sqlite(plan),
+        postgres_url=plan.external_postgres,
     )
     servers = (*broker, *redis_specs, *front)
     roles = tuple(_after(spec, servers) for spec in extra(addresses))
@@ -123,6 +127,14 @@ def _clickhouse(plan: StackPlan, ports: PortBook) -> tuple[str, tuple[ProcessSpe
         cure="Read its log; `tocsin doctor` tells whether the wheel chdb-core is there and the disk has room.",
     )
     return f"http://127.0.0.1:{port}", (spec,)
+
+
+def _sqlite(plan: StackPlan) -> Path | None:
+    if plan.external_postgres is not None:
+        return None
+    path = plan.sqlite_path or plan.data_dir / "sqlite" / "tocsin.db"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.resolve()
 
 
 def _after(spec: ProcessSpec, servers: Sequence[ProcessSpec]) -> ProcessSpec:

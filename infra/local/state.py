@@ -35,12 +35,16 @@ class _Frozen(BaseModel):
 
 
 class Addresses(_Frozen):
-    """Where clients find each server: `kafka` is `host:port[,host:port]`, the others are URLs and a file."""
+    """Where clients find each server: `kafka` is `host:port[,host:port]`, the others are URLs and a file.
+
+    The control plane is in SQLite's file, or on the PostgreSQL server of `postgres_url`.
+    """
 
     kafka: str
     redis_url: str
     clickhouse_url: str
-    sqlite_path: Path
+    sqlite_path: Path | None = None
+    postgres_url: str | None = None
 
 
 class ProcessState(_Frozen):

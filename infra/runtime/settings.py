@@ -9,15 +9,18 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from infra.runtime.sql_address import SqlAddress, parse_sql_url
+from schemas.errors import ConfigurationError
 
 __all__ = [
     "ClickHouseSection",
@@ -29,6 +32,7 @@ __all__ = [
     "LlmSection",
     "RedisSection",
     "Settings",
+    "SqlSection",
     "TelemetrySection",
     "TriageSection",
 ]
@@ -81,6 +85,38 @@ class RedisSection(_Section):
     """`redis://host:port/db`. Empty: what `tocsin up` started in the data folder."""
     prefix: str = "tocsin"
     """Put before every key."""
+
+
+class SqlSection(_Section):
+    """Where the control plane, the journal and the checkpoints are kept."""
+
+    url: str = ""
+    """Empty: SQLite in the data folder. `postgresql://user@host:port/database`: that server; `sqlite:///FILE`: that file."""
+    password: SecretStr = SecretStr("")
+    """Of PostgreSQL's user, where the URL has none."""
+    connections: int = Field(default=8, ge=1)
+    """To PostgreSQL from one process at most, for the stores and for the checkpoints each; callers beyond wait."""
+    timeout_s: float = Field(default=10.0, gt=0)
+    """For a connection to PostgreSQL, a statement, and the wait for a free connection, each, in seconds."""
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        try:
+            self.address()
+        except ConfigurationError as error:
+            raise ValueError(f"{error}. {error.cure}") from error
+        return self
+
+    def address(self) -> SqlAddress | None:
+        """Return what `url` names; None for SQLite in the data folder."""
+        if not self.url:
+            return None
+        return parse_sql_url(
+            self.url,
+            self.password.get_secret_value(),
+            connections=self.connections,
+            timeout_s=self.timeout_s,
+        )
 
 
 class TriageSection(_Section):
@@ -201,8 +237,7 @@ class Settings(BaseSettings):
     kafka: KafkaSection = KafkaSection()
     clickhouse: ClickHouseSection = ClickHouseSection()
     redis: RedisSection = RedisSection()
-    sql_path: str = ""
-    """SQLite file of the control plane. Empty: in the data folder."""
+    sql: SqlSection = SqlSection()
     triage: TriageSection = TriageSection()
     detect: DetectSection = DetectSection()
     investigate: InvestigateSection = InvestigateSection()
@@ -224,12 +259,15 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     @property
-    def control_database(self) -> Path:
-        return Path(self.sql_path) if self.sql_path else self.data_dir / "control.sqlite"
+    def control_database(self) -> SqlAddress:
+        """What `open_database` wants."""
+        return self.sql.address() or self.data_dir / "control.sqlite"
 
     @property
-    def checkpoint_database(self) -> Path:
-        return self.control_database.with_name("checkpoints.sqlite")
+    def checkpoint_database(self) -> SqlAddress:
+        """The same PostgreSQL server, or a file beside SQLite's: checkpoints are written often, and alone."""
+        control = self.control_database
+        return control.with_name("checkpoints.sqlite") if isinstance(control, Path) else control
 
     @property
     def data_wait(self) -> timedelta:

@@ -6,16 +6,21 @@ run again (IF NOT EXISTS, OR REPLACE), so that one which was cut off is simply r
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from schemas.errors import ConfigurationError, InvalidRequestError
+from infra.runtime.migrations import (
+    AppliedMigration,
+    Migration,
+    MigrationState,
+    MigrationStatus,
+    check_statuses,
+    read_migrations,
+    statuses_of,
+)
+from schemas.errors import InvalidRequestError
 from sinks.clickhouse.client import ClickHouse, Columns
 from sinks.clickhouse.query import Query
 
@@ -24,8 +29,6 @@ __all__ = ["MIGRATIONS", "Migration", "MigrationState", "MigrationStatus", "Migr
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 """Where the numbered files are: `NNNN_name.up.sql` and `NNNN_name.down.sql`."""
 
-_FILE = re.compile(r"(?P<number>\d{4})_(?P<name>[a-z0-9_]+)\.up\.sql")
-_END_OF_STATEMENT = re.compile(r";[ \t]*\n")
 _TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migrations
 (
@@ -42,70 +45,9 @@ COMMENT 'Which migrations ran, up or down; the newest row of a number holds.'
 """
 
 
-class MigrationState(StrEnum):
-    PENDING = "pending"
-    APPLIED = "applied"
-    CHANGED = "changed"
-    """Applied, but its file is not what was applied."""
-    UNKNOWN = "unknown"
-    """Applied by a newer version: there is no file for it here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One step of the tables: statements in order, up and down. `checksum` covers the text of `up`."""
-
-    number: int
-    name: str
-    up: tuple[str, ...]
-    down: tuple[str, ...]
-    checksum: str
-
-
-@dataclass(frozen=True, slots=True)
-class MigrationStatus:
-    number: int
-    name: str
-    state: MigrationState
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    name: str
-    checksum: str
-
-
 def load_migrations(directory: Path = MIGRATIONS) -> tuple[Migration, ...]:
     """Read the files, in order of their numbers. Blocks. Raises ConfigurationError for a gap or a missing down."""
-    found = sorted(
-        (_load(path, match) for path in directory.iterdir() if (match := _FILE.fullmatch(path.name))),
-        key=lambda migration: migration.number,
-    )
-    if [migration.number for migration in found] != list(range(1, len(found) + 1)):
-        raise ConfigurationError(
-            f"the migrations in {directory} are not numbered 0001, 0002, ... without a gap"
-        )
-    return tuple(found)
-
-
-def _load(path: Path, match: re.Match[str]) -> Migration:
-    down = path.with_name(path.name.replace(".up.sql", ".down.sql"))
-    if not down.exists():
-        raise ConfigurationError(f"{path.name} has no {down.name} beside it")
-    text = path.read_text(encoding="utf-8")
-    return Migration(
-        number=int(match["number"]),
-        name=match["name"],
-        up=_statements(text),
-        down=_statements(down.read_text(encoding="utf-8")),
-        checksum=hashlib.sha256(text.encode()).hexdigest(),
-    )
-
-
-def _statements(text: str) -> tuple[str, ...]:
-    """A statement ends with a semicolon at the end of a line."""
-    parts = (part.strip() for part in _END_OF_STATEMENT.split(text + "\n"))
-    return tuple(part for part in parts if part)
+    return read_migrations(directory)
 
 
 class Migrator:
@@ -120,14 +62,7 @@ class Migrator:
 
     async def status(self) -> tuple[MigrationStatus, ...]:
         """Return every migration that has a file here or was applied, in order. Makes the bookkeeping table."""
-        applied = await self._applied()
-        known = {migration.number for migration in self._migrations}
-        newer = [
-            MigrationStatus(number, record.name, MigrationState.UNKNOWN)
-            for number, record in sorted(applied.items())
-            if number not in known
-        ]
-        return (*(_status(migration, applied) for migration in self._migrations), *newer)
+        return statuses_of(self._migrations, await self._applied())
 
     async def up(self) -> tuple[Migration, ...]:
         """Apply what is pending and return it; nothing when all is applied.
@@ -162,17 +97,7 @@ class Migrator:
 
     async def _checked(self) -> tuple[MigrationStatus, ...]:
         statuses = await self.status()
-        for status in statuses:
-            if status.state is MigrationState.CHANGED:
-                raise ConfigurationError(
-                    f"migration {status.number:04d}_{status.name} was changed after it was applied",
-                    cure="Put the file back as it was, and add a new migration for the change.",
-                )
-            if status.state is MigrationState.UNKNOWN:
-                raise ConfigurationError(
-                    f"migration {status.number:04d}_{status.name} was applied by a newer version",
-                    cure="Run that version, or go down with it first.",
-                )
+        check_statuses(statuses)
         return statuses
 
     async def _run(self, migration: Migration, statements: Sequence[str], *, applied: bool) -> None:
@@ -194,19 +119,12 @@ class Migrator:
             "schema_migrations", record, token=f"{migration.number}:{at.isoformat()}"
         )
 
-    async def _applied(self) -> Mapping[int, _Record]:
+    async def _applied(self) -> Mapping[int, AppliedMigration]:
         await self._clickhouse.execute(_TABLE)
         newest = "SELECT * FROM schema_migrations ORDER BY number, recorded_at DESC LIMIT 1 BY number"
         found = await self._clickhouse.query(Query("schema_migrations", newest))
-        return {row["number"]: _Record(row["name"], row["checksum"]) for row in found.rows if row["applied"]}
-
-
-def _status(migration: Migration, applied: Mapping[int, _Record]) -> MigrationStatus:
-    record = applied.get(migration.number)
-    if record is None:
-        state = MigrationState.PENDING
-    elif record.checksum == migration.checksum:
-        state = MigrationState.APPLIED
-    else:
-        state = MigrationState.CHANGED
-    return MigrationStatus(migration.number, migration.name, state)
+        return {
+            row["number"]: AppliedMigration(row["name"], row["checksum"])
+            for row in found.rows
+            if row["applied"]
+        }

@@ -8,12 +8,13 @@ import socket
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from agents.investigation.checkpoints import open_checkpoints, pruned_checkpoints
+from agents.investigation.checkpoints import pruned_checkpoints
 from agents.investigation.context import InvestigationPorts
 from agents.investigation.outcomes import Cancelled, Postponed, Refused, Reported
 from agents.investigation.run import Investigations
 from agents.investigation.settings import InvestigationSettings
 from agents.ports import Published
+from infra.cli.compose.checkpoints import open_checkpointer
 from infra.cli.compose.gate import SharedFreshness, WorkingSteps
 from infra.cli.compose.memory import ClickHouseFreshness, ClickHouseHistory
 from infra.cli.compose.models import open_gateway
@@ -43,8 +44,9 @@ async def run(process: RoleProcess, stop: asyncio.Event) -> None:
     section, redis = installation.settings.investigate, await process.redis()
     producer, database = await process.producer(), await process.database()
     ports = await _ports(process, producer)
-    path = installation.settings.checkpoint_database
-    saver = await process.stack.enter_async_context(open_checkpoints(path))
+    saver = await process.stack.enter_async_context(
+        open_checkpointer(installation.settings.checkpoint_database)
+    )
     await process.stack.enter_async_context(pruned_checkpoints(saver, process.clock))
     worker = f"{socket.gethostname()}/{os.getpid()}"
     handler = jobs.Investigations(

@@ -50,8 +50,8 @@ class RoleProcess:
     async def database(self) -> Database:
         from infra.runtime.sql import open_database  # noqa: PLC0415 - as its neighbours
 
-        path = self.installation.settings.control_database
-        return await self.stack.enter_async_context(open_database(path))
+        address = self.installation.settings.control_database
+        return await self.stack.enter_async_context(open_database(address, name=f"tocsin-{self.name}"))
 
     async def clickhouse(self) -> ClickHouse:
         from infra.cli.tables import address_of  # noqa: PLC0415 - imports the driver

@@ -67,14 +67,15 @@ class ControlStore:
 
     async def _all(self, kind: str, model: type[_R], tenant: str) -> list[_R]:
         rows = await self._database.rows(
-            "SELECT body FROM documents WHERE kind = ? AND tenant = ? ORDER BY id", (kind, tenant)
+            "SELECT id, body FROM documents WHERE kind = ? AND tenant = ?", (kind, tenant)
         )
-        return [model.model_validate_json(str(body)) for (body,) in rows]
+        # Sorted here: in SQL the order of text would be that of the server's locale.
+        return [model.model_validate_json(str(body)) for _, body in sorted(rows, key=lambda row: str(row[0]))]
 
     async def _put(self, kind: str, tenant: str, name: str, version: int, value: Record) -> None:
         await self._database.run(
             "INSERT INTO documents (kind, tenant, id, version, body) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET version = excluded.version, body = excluded.body",
+            "ON CONFLICT (kind, tenant, id) DO UPDATE SET version = excluded.version, body = excluded.body",
             (kind, tenant, name, version, value.model_dump_json()),
         )
 

@@ -22,7 +22,7 @@ class SqlMarkers:
     async def mark_done(self, investigation_id: str) -> None:
         await self._database.run(
             "INSERT INTO investigation_markers (investigation_id, done) VALUES (?, 1) "
-            "ON CONFLICT DO UPDATE SET done = 1, changed_at = CURRENT_TIMESTAMP",
+            "ON CONFLICT (investigation_id) DO UPDATE SET done = 1, changed_at = CURRENT_TIMESTAMP",
             (investigation_id,),
         )
 
@@ -37,7 +37,8 @@ class SqlMarkers:
         """Count a start and return which it is: 1 for the first."""
         rows = await self._database.rows(
             "INSERT INTO investigation_markers (investigation_id, attempts) VALUES (?, 1) "
-            "ON CONFLICT DO UPDATE SET attempts = attempts + 1, changed_at = CURRENT_TIMESTAMP "
+            "ON CONFLICT (investigation_id) DO UPDATE "
+            "SET attempts = investigation_markers.attempts + 1, changed_at = CURRENT_TIMESTAMP "
             "RETURNING attempts",
             (investigation_id,),
         )

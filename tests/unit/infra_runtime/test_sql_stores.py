@@ -1,137 +1,109 @@
+"""What is SQLite's alone; what holds of any control database is in tests/contract."""
+
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import timedelta
+import sqlite3
 from pathlib import Path
 
 import pytest
 
-from infra.runtime.sql import ControlStore, Database, SqlJournal, SqlMarkers, open_database
-from schemas.control import (
-    DEFAULT_POLICY,
-    Matcher,
-    Policy,
-    PolicyAction,
-    Runbook,
-    ServiceTopology,
-    Silence,
-    Tenant,
-    Tier,
-)
-from schemas.errors import IntegrityError, UnavailableError
-from tests.fakes.events import EPOCH
+from infra.runtime.migrations import read_migrations
+from infra.runtime.sql import SqlJournal, SqlMarkers, load_sql_migrations, open_database
+from infra.runtime.sql.sqlite import open_sqlite
+from schemas.errors import ConfigurationError, IntegrityError, UnavailableError
+
+_AS_RELEASED_0_1 = """
+CREATE TABLE documents (
+    kind TEXT NOT NULL, tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
+    body TEXT NOT NULL, PRIMARY KEY (kind, tenant, id)
+);
+CREATE TABLE call_journal (
+    investigation_id TEXT NOT NULL, step TEXT NOT NULL, prompt_hash TEXT NOT NULL,
+    answer TEXT NOT NULL, written_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    PRIMARY KEY (investigation_id, step, prompt_hash)
+);
+CREATE TABLE investigation_markers (
+    investigation_id TEXT PRIMARY KEY, attempts INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0,
+    changed_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
+PRAGMA user_version=1;
+INSERT INTO investigation_markers (investigation_id, attempts) VALUES ('inv', 2);
+"""
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with open_database(tmp_path / "deep" / "control.sqlite") as opened:
-        yield opened
-
-
-async def test_the_first_answer_of_a_call_stays(database: Database) -> None:
-    journal = SqlJournal(database)
-    assert await journal.get("inv", "plan", "abc") is None
-    await journal.put("inv", "plan", "abc", "first")
-    await journal.put("inv", "plan", "abc", "second")
-    assert await journal.get("inv", "plan", "abc") == "first"
-    assert await journal.get("inv", "rank", "abc") is None
-
-
-async def test_attempts_count_up_and_done_is_done(database: Database) -> None:
-    markers = SqlMarkers(database)
-    assert [await markers.next_attempt("inv") for _ in range(3)] == [1, 2, 3]
-    assert not await markers.is_done("inv")
-    await markers.mark_done("inv")
-    await markers.mark_done("other")
-    assert await markers.is_done("inv")
-    assert await markers.is_done("other")
-
-
-async def test_only_a_counted_start_is_one(database: Database) -> None:
-    markers = SqlMarkers(database)
-    assert not await markers.was_started("inv")
-    await markers.mark_done("inv")
-    assert not await markers.was_started("inv")
-    await markers.next_attempt("inv")
-    assert await markers.was_started("inv")
-    assert not await markers.was_started("other")
-
-
-async def test_what_is_written_survives_and_is_seen_by_others(tmp_path: Path) -> None:
+async def test_a_file_of_the_first_release_is_taken_over_with_what_is_in_it(tmp_path: Path) -> None:
     path = tmp_path / "control.sqlite"
-    async with open_database(path) as one, open_database(path) as other:
-        await SqlJournal(one).put("inv", "plan", "abc", "answer")
-        assert await SqlJournal(other).get("inv", "plan", "abc") == "answer"
-    async with open_database(path) as again:
-        assert await SqlJournal(again).get("inv", "plan", "abc") == "answer"
+    with sqlite3.connect(path) as before:
+        before.executescript(_AS_RELEASED_0_1)
+    before.close()
+    async with open_database(path) as database:
+        assert await SqlMarkers(database).next_attempt("inv") == 3
+        await SqlJournal(database).put("inv", "plan", "abc", "answer")
+    async with open_database(path) as database:
+        assert await SqlJournal(database).get("inv", "plan", "abc") == "answer"
 
 
-async def test_many_processes_may_open_at_once(tmp_path: Path) -> None:
-    async def open_and_count() -> int:
-        async with open_database(tmp_path / "control.sqlite") as opened:
-            return await SqlMarkers(opened).next_attempt("inv")
-
-    assert sorted(await asyncio.gather(*(open_and_count() for _ in range(8)))) == list(range(1, 9))
-
-
-async def test_calls_at_once_take_turns_on_the_connection(database: Database) -> None:
-    markers = SqlMarkers(database)
-    counted = await asyncio.gather(*(markers.next_attempt(f"inv-{n % 5}") for n in range(100)))
-    assert sorted(counted) == sorted(list(range(1, 21)) * 5)
-    read = await asyncio.gather(*(markers.is_done(f"inv-{n}") for n in range(50)), markers.mark_done("inv-0"))
+async def test_calls_at_once_take_turns_on_the_connection(tmp_path: Path) -> None:
+    async with open_database(tmp_path / "control.sqlite") as database:
+        markers = SqlMarkers(database)
+        read = await asyncio.gather(
+            *(markers.is_done(f"inv-{n}") for n in range(50)), markers.mark_done("inv-0")
+        )
     assert read[-1] is None
 
 
-async def test_a_tenant_nobody_configured_has_defaults(database: Database) -> None:
-    store = ControlStore(database)
-    assert await store.tenant("acme") == Tenant(tenant="acme")
-    await store.put_tenant(Tenant(tenant="acme", tier=Tier.FREE))
-    assert (await store.tenant("acme")).effective_limits.investigations_per_day == 10
-
-
-async def test_policies_come_in_order_with_the_default_last(database: Database) -> None:
-    store = ControlStore(database)
-    late = Policy(policy_id="late", tenant="acme", rank=9, action=PolicyAction.IGNORE)
-    early = Policy(policy_id="early", tenant="acme", rank=1, condition='severity == "critical"')
-    await store.put_policy(late)
-    await store.put_policy(early)
-    await store.put_policy(Policy(policy_id="foreign", tenant="other"))
-    assert await store.policies("acme") == (early, late, DEFAULT_POLICY)
-
-
-async def test_silences_end(database: Database) -> None:
-    store = ControlStore(database)
-    silence = Silence(
-        silence_id="s1",
-        tenant="acme",
-        matchers=(Matcher(field="service", value="cart"),),
-        starts_at=EPOCH,
-        ends_at=EPOCH + timedelta(hours=1),
-    )
-    await store.put_silence(silence)
-    assert await store.silences("acme", EPOCH) == (silence,)
-    assert await store.silences("acme", EPOCH + timedelta(hours=1)) == ()
-    assert await store.delete_silence("acme", "s1")
-    assert not await store.delete_silence("acme", "s1")
-
-
-async def test_topology_and_runbooks_are_kept_whole(database: Database) -> None:
-    store = ControlStore(database)
-    assert (await store.topology("acme")).calls == {}
-    topology = ServiceTopology(tenant="acme", calls={"web": ("cart", "pay")}, hosts={"cart": "node-1"})
-    runbook = Runbook(runbook_id="r", tenant="acme", title="Cart is slow", body="Look at the pool.")
-    await store.put_topology(topology)
-    await store.put_runbook(runbook)
-    assert await store.topology("acme") == topology
-    assert await store.runbooks("acme") == (runbook,)
-
-
-async def test_errors_are_ours(database: Database, tmp_path: Path) -> None:
-    with pytest.raises(UnavailableError, match="no such table"):
-        await database.rows("SELECT * FROM absent")
-    with pytest.raises(IntegrityError, match="NOT NULL"):
-        await database.run("INSERT INTO documents (kind) VALUES ('x')")
-    with pytest.raises(UnavailableError):
+async def test_what_cannot_be_opened_may_be_tried_again(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="unable to open"):
         async with open_database(tmp_path):
             pass
+    (tmp_path / "text").write_text("not a database, and long enough to be taken for one" * 100)
+    with pytest.raises(UnavailableError, match="not a database"):
+        async with open_database(tmp_path / "text"):
+            pass
+
+
+async def test_a_file_that_another_holds_is_unavailable_and_usable_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.runtime.sql.sqlite._BUSY_S", 0.01)
+    path = tmp_path / "control.sqlite"
+    async with open_database(path) as database:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(UnavailableError, match="locked"):
+            await SqlMarkers(database).mark_done("inv")
+        with pytest.raises(UnavailableError, match="locked"):
+            await database.atomically([("DELETE FROM documents", ())])
+        other.execute("ROLLBACK")
+        other.close()
+        await SqlMarkers(database).mark_done("inv")
+        assert await SqlMarkers(database).is_done("inv")
+
+
+async def test_durability_is_that_of_a_power_cut(tmp_path: Path) -> None:
+    async with open_sqlite(tmp_path / "control.sqlite") as database:
+        assert await database.rows("PRAGMA journal_mode") == [("wal",)]
+        assert await database.rows("PRAGMA synchronous") == [(2,)]
+
+
+async def test_a_wrong_number_of_parameters_is_a_defect(tmp_path: Path) -> None:
+    async with open_sqlite(tmp_path / "control.sqlite") as database:
+        with pytest.raises(IntegrityError, match="binding"):
+            await database.rows("SELECT ?", ())
+
+
+def test_the_migrations_are_read_statement_by_statement() -> None:
+    first = load_sql_migrations()[0]
+    assert (first.number, first.name) == (1, "control")
+    assert len(first.up) == len(first.down) == 3
+    assert all("CREATE TABLE" in one for one in first.up)
+
+
+def test_a_gap_or_a_missing_way_back_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "0002_x.up.sql").write_text("SELECT 1;\n")
+    with pytest.raises(ConfigurationError, match=r"no 0002_x\.down\.sql"):
+        read_migrations(tmp_path)
+    (tmp_path / "0002_x.down.sql").write_text("SELECT 1;\n")
+    with pytest.raises(ConfigurationError, match="without a gap"):
+        read_migrations(tmp_path)

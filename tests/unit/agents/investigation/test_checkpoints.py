@@ -14,7 +14,6 @@ from langgraph.checkpoint.conformance import checkpointer_test, validate
 from agents.investigation.checkpoints import (
     checkpoint_serializer,
     open_checkpoints,
-    prune_checkpoints,
     pruned_checkpoints,
 )
 from agents.investigation.memory import memory_ports, request_for
@@ -95,9 +94,9 @@ async def test_pruning_forgets_what_is_old_and_keeps_what_is_young(tmp_path: Pat
         await investigations.investigate(request_for(data), memory_ports(data, quick(data)))
         config: Any = {"configurable": {"thread_id": request_for(data).investigation_id}}
 
-        kept = await prune_checkpoints(saver, datetime.now(tz=UTC) - timedelta(minutes=5))
+        kept = await saver.forget_before(datetime.now(tz=UTC) - timedelta(minutes=5))
         still = await saver.aget_tuple(config)
-        gone = await prune_checkpoints(saver, datetime.now(tz=UTC) + timedelta(minutes=5))
+        gone = await saver.forget_before(datetime.now(tz=UTC) + timedelta(minutes=5))
 
         assert kept == 0
         assert still is not None
