@@ -14,7 +14,7 @@ __all__ = ["Envelope", "Headers", "headers_of", "read_envelope"]
 
 Headers = list[tuple[str, bytes]]
 
-_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def read_envelope(headers: Iterable[tuple[str, bytes | None]] | None) -> Envelop
         source=texts.get("ce_source", ""),
         subject=texts.get("ce_subject", ""),
         time=_time(texts.get("ce_time", "")),
-        traceparent=traceparent if _TRACEPARENT.match(traceparent) else "",
+        traceparent=traceparent if _TRACEPARENT.fullmatch(traceparent) else "",
     )
 
 
