@@ -21,6 +21,7 @@ from aiokafka.errors import (
 
 from schemas.errors import ConfigurationError, UnavailableError
 from schemas.topics import CATALOGUE, Topic
+from streams.connecting import started
 from streams.ends import ends_of
 from streams.kafka import KafkaSettings, make_admin, make_consumer
 from streams.messages import Partition
@@ -207,12 +208,11 @@ async def count_partitions(client: AIOKafkaAdminClient, names: Collection[str]) 
 
 @asynccontextmanager
 async def open_admin(settings: KafkaSettings) -> AsyncIterator[TopicAdmin]:
-    """Connect, and close at the end. Raises UnavailableError when no broker answers."""
+    """Connect, and close at the end. Raises like `started`: ConfigurationError, UnavailableError."""
     client, consumer = make_admin(settings), make_consumer(settings, None)
     try:
-        with _translated():
-            await client.start()
-            await consumer.start()
+        await started(client, settings)
+        await started(consumer, settings)
         yield TopicAdmin(client, consumer, settings)
     finally:
         await consumer.stop()

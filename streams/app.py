@@ -14,7 +14,7 @@ from schemas.events import AlarmChanged, AlarmRaw, Incident
 from schemas.events.base import Event
 from schemas.metrics import Recorder
 from schemas.topics import topic_of
-from streams.faust_connection import connection_of
+from streams.faust_connection import connection_of, producer_of
 from streams.faust_transport import PromptTransport
 from streams.kafka import KafkaSettings
 from streams.noack_batches import Batches, BatchHandler, consume
@@ -75,6 +75,7 @@ def create_app(settings: TriageSettings, deps: TriageDeps) -> faust.App:
         Table=StateTable,
     )
     app.transport = PromptTransport(connection["broker"], app, fetch_wait_ms=settings.fetch_wait_ms)
+    app.transport.Producer = producer_of(settings.kafka)  # type: ignore[misc]  # Faust reads it from the instance
     intake_state = _table(app, "alarms", AlarmRaw)
     correlate_state = _table(app, "incidents", AlarmChanged)
     trigger_state = _table(app, "requests", Incident)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ssl
+from collections.abc import Mapping
 from typing import Any
 
-from aiokafka.helpers import create_ssl_context
 from faust import SASLCredentials, SSLCredentials
+from faust.transport.drivers.aiokafka import Producer
 from yarl import URL
 
-from streams.kafka import KafkaSettings
+from streams.kafka import KafkaSettings, tls_context
 
-__all__ = ["connection_of"]
+__all__ = ["connection_of", "producer_of"]
 
 
 def connection_of(settings: KafkaSettings) -> dict[str, Any]:
@@ -29,8 +29,19 @@ def connection_of(settings: KafkaSettings) -> dict[str, Any]:
     }
 
 
+def producer_of(settings: KafkaSettings) -> type[Producer]:
+    """Return Faust's producer, which sends the changelogs of the tables; idempotent where the broker allows."""
+    return _IdempotentProducer if settings.idempotent else Producer
+
+
+class _IdempotentProducer(Producer):
+    def _settings_extra(self) -> Mapping[str, Any]:
+        # Faust knows idempotence only together with its transactions.
+        return {"acks": "all", "enable_idempotence": True}
+
+
 def _credentials(settings: KafkaSettings) -> Any:
-    context = _ssl_context(settings) if settings.security_protocol.endswith("SSL") else None
+    context = tls_context(settings) if settings.security_protocol.endswith("SSL") else None
     if settings.security_protocol.startswith("SASL"):
         return SASLCredentials(
             mechanism=settings.sasl_mechanism,
@@ -39,8 +50,3 @@ def _credentials(settings: KafkaSettings) -> Any:
             ssl_context=context,
         )
     return SSLCredentials(context) if context else None
-
-
-def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
-    context: ssl.SSLContext = create_ssl_context(cafile=settings.ssl_cafile or None)
-    return context

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from schemas.errors import ConfigurationError
 from schemas.topics import TopicNames
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
     from aiokafka.admin import AIOKafkaAdminClient
 
-__all__ = ["KafkaSettings", "make_admin", "make_consumer", "make_producer"]
+__all__ = [
+    "KafkaSettings",
+    "connection_options",
+    "make_admin",
+    "make_consumer",
+    "make_producer",
+    "tls_context",
+]
 
 _FETCH_WAIT_MS = 250
 _MAX_REQUEST = 8 * 1024 * 1024
@@ -34,9 +42,19 @@ class KafkaSettings(BaseModel):
     sasl_username: str = ""
     sasl_password: SecretStr = SecretStr("")
     ssl_cafile: str = ""
-    """Certificate authorities to trust; empty trusts the system's."""
+    """PEM file of the certificate authorities to trust; empty trusts the system's."""
+    ssl_certfile: str = ""
+    """PEM file of our own certificate and what leads to its authority, for brokers that ask for one (mutual TLS)."""
+    ssl_keyfile: str = ""
+    """PEM file of its private key; empty where `ssl_certfile` holds it too."""
+    ssl_key_password: SecretStr = SecretStr("")
+    """What the private key is encrypted with."""
+    ssl_check_hostname: bool = True
+    """Whether the broker's certificate must name the host that was connected to."""
     idempotent: bool = True
     """Whether the broker serves InitProducerId; Tansu does not."""
+    delivery_timeout_ms: int = Field(default=60_000, gt=0)
+    """How long a publisher waits for an acknowledgement; an idempotent producer would go on trying for ever."""
     compression: Literal["none", "gzip", "lz4", "snappy", "zstd"] = "gzip"
     request_timeout_ms: int = Field(default=40_000, gt=0)
     session_timeout_ms: int = Field(default=45_000, gt=0)
@@ -71,7 +89,7 @@ def make_consumer(settings: KafkaSettings, group: str | None) -> AIOKafkaConsume
     from aiokafka import AIOKafkaConsumer  # noqa: PLC0415 - 0.1 s, for commands that only want the settings
 
     return AIOKafkaConsumer(
-        **_connection(settings),
+        **connection_options(settings),
         group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -84,11 +102,14 @@ def make_consumer(settings: KafkaSettings, group: str | None) -> AIOKafkaConsume
 
 
 def make_producer(settings: KafkaSettings) -> AIOKafkaProducer:
-    """Return a producer that is not started. Every replica acknowledges each message."""
+    """Return a producer that is not started. Every replica in sync acknowledges each message.
+
+    Where it is idempotent, its own retries neither double nor reorder what it sends to a partition.
+    """
     from aiokafka import AIOKafkaProducer  # noqa: PLC0415 - see make_consumer
 
     return AIOKafkaProducer(
-        **_connection(settings),
+        **connection_options(settings),
         acks="all",
         enable_idempotence=settings.idempotent,
         compression_type=None if settings.compression == "none" else settings.compression,
@@ -102,11 +123,11 @@ def make_admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
     """Return an admin client that is not started."""
     from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415 - see make_consumer
 
-    return AIOKafkaAdminClient(**_connection(settings))
+    return AIOKafkaAdminClient(**connection_options(settings))
 
 
-def _connection(settings: KafkaSettings) -> dict[str, object]:
-    """Return the arguments that every client of aiokafka takes."""
+def connection_options(settings: KafkaSettings) -> dict[str, object]:
+    """Return the arguments that every client of aiokafka takes. Raises like `tls_context`."""
     common: dict[str, object] = {
         "bootstrap_servers": settings.bootstrap_servers,
         "client_id": settings.client_id,
@@ -114,9 +135,44 @@ def _connection(settings: KafkaSettings) -> dict[str, object]:
         "security_protocol": settings.security_protocol,
     }
     if settings.security_protocol.endswith("SSL"):
-        common["ssl_context"] = ssl.create_default_context(cafile=settings.ssl_cafile or None)
+        common["ssl_context"] = tls_context(settings)
     if settings.security_protocol.startswith("SASL"):
         common["sasl_mechanism"] = settings.sasl_mechanism
         common["sasl_plain_username"] = settings.sasl_username
         common["sasl_plain_password"] = settings.sasl_password.get_secret_value()
     return common
+
+
+def tls_context(settings: KafkaSettings) -> ssl.SSLContext:
+    """Return what TLS connections are made with. Blocks on the disk.
+
+    Raises:
+        ConfigurationError: a file is missing, is not PEM, or its key does not open or does not fit.
+    """
+    try:
+        context = ssl.create_default_context(cafile=settings.ssl_cafile or None)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(
+            f"the certificate authorities in {settings.ssl_cafile} cannot be used: {error}",
+            cure="Name a PEM file with `kafka.ssl_cafile`.",
+        ) from error
+    context.check_hostname = settings.ssl_check_hostname
+    if settings.ssl_certfile:
+        _take_certificate(context, settings)
+    return context
+
+
+def _take_certificate(context: ssl.SSLContext, settings: KafkaSettings) -> None:
+    try:
+        context.load_cert_chain(
+            settings.ssl_certfile,
+            settings.ssl_keyfile or None,
+            # Always answered: without a password the library would ask for one on the terminal.
+            password=settings.ssl_key_password.get_secret_value,
+        )
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(
+            f"the client certificate {settings.ssl_certfile} cannot be used: {error}",
+            cure="`kafka.ssl_certfile` and `kafka.ssl_keyfile` are PEM files that belong together; "
+            "an encrypted key needs `kafka.ssl_key_password`.",
+        ) from error

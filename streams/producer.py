@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -14,11 +14,14 @@ from schemas.envelope import Headers, headers_of
 from schemas.errors import TerminalError, TocsinError, UnavailableError
 from schemas.events import Event
 from schemas.registry import SchemaRegistry
+from streams.connecting import started
 from streams.kafka import KafkaSettings, make_producer
 
 __all__ = ["EventProducer", "open_producer"]
 
 _CHUNK = 2_000
+_FLUSH_S = 6.0
+_CURE = "Is the broker up, with enough replicas in sync? `tocsin doctor` tells."
 
 
 class EventProducer:
@@ -32,11 +35,18 @@ class EventProducer:
         source: str,
         registry: SchemaRegistry | None = None,
     ) -> None:
-        """`source` is this role's CloudEvents source, for example `/tocsin/stream`."""
+        """`client` is started, and stopped by `aclose`. `source` is this role's CloudEvents source, for example `/tocsin/stream`."""
         self._client = client
+        self._settings = settings
         self._names = settings.names
         self._source = source
         self._registry = registry
+        self._spent = False
+        self._renewing = asyncio.Lock()
+
+    async def aclose(self) -> None:
+        """Deliver what is under way, for some seconds at most, and disconnect."""
+        await _stop(self._client)
 
     async def publish(self, event: Event, *, traceparent: str = "") -> None:
         """Send one event and wait until every replica in sync has it.
@@ -67,46 +77,85 @@ class EventProducer:
         self, topic: str, key: bytes | None, value: bytes | None, headers: Headers
     ) -> asyncio.Future[object]:
         name = self._names.on_broker(topic)
+        client = await self._renewed() if self._spent else self._client
         try:
-            future: asyncio.Future[object] = await self._client.send(
-                name, value=value, key=key, headers=headers
-            )
+            future: asyncio.Future[object] = await client.send(name, value=value, key=key, headers=headers)
         except KafkaError as error:
-            raise _translated(error) from error
+            raise self._failed(error) from error
         return future
 
     async def _settle(self, futures: Sequence[asyncio.Future[object]]) -> None:
-        results = await asyncio.gather(*futures, return_exceptions=True)
-        for result in results:
-            if isinstance(result, KafkaError):
-                raise _translated(result) from result
-            if isinstance(result, BaseException):
-                raise result
+        _, late = await asyncio.wait(futures, timeout=self._settings.delivery_timeout_ms / 1000)
+        for future in futures:
+            if future in late:
+                raise UnavailableError(
+                    f"not acknowledged within {self._settings.delivery_timeout_ms / 1000:g} s", cure=_CURE
+                )
+            error = future.exception()
+            if isinstance(error, KafkaError):
+                raise self._failed(error) from error
+            if error is not None:
+                raise error
+
+    def _failed(self, error: KafkaError) -> TocsinError:
+        self._spent = self._settings.idempotent
+        return _translated(error)
+
+    async def _renewed(self) -> AIOKafkaProducer:
+        """Return a client with a new producer id in the place of one that has failed to send something.
+
+        The sequence numbers of what was not sent are spent: the broker refuses everything that follows on its partition.
+        """
+        async with self._renewing:
+            if self._spent:
+                # What is under way goes first: order is kept.
+                await _stop(self._client)
+                self._client = await _connected(self._settings)
+                self._spent = False
+        return self._client
 
 
 @asynccontextmanager
 async def open_producer(
     settings: KafkaSettings, *, source: str, registry: SchemaRegistry | None = None
 ) -> AsyncIterator[EventProducer]:
-    """Connect, and flush and close at the end. Raises UnavailableError when no broker answers."""
+    """Connect, and flush and close at the end.
+
+    Raises:
+        ConfigurationError: the broker does not take these settings: a password, a certificate, a protocol.
+        UnavailableError: no broker answers.
+    """
+    client = await _connected(settings)
+    producer = EventProducer(client, settings, source=source, registry=registry)
+    try:
+        yield producer
+    finally:
+        await producer.aclose()
+
+
+async def _connected(settings: KafkaSettings) -> AIOKafkaProducer:
     client = make_producer(settings)
     try:
-        await client.start()
-    except KafkaError as error:
-        await client.stop()
-        raise _translated(error) from error
-    try:
-        yield EventProducer(client, settings, source=source, registry=registry)
-    finally:
-        await client.stop()
+        await started(client, settings)
+    except BaseException:
+        await _stop(client)
+        raise
+    return client
+
+
+async def _stop(client: AIOKafkaProducer) -> None:
+    """An idempotent client flushes for as long as the broker is away; here it is given up after a while."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(client.stop(), _FLUSH_S)
 
 
 def _translated(error: KafkaError) -> TocsinError:
     """Time-outs and lost connections may pass; a refusal of the message itself will not."""
     permanent = type(error).__name__ in {
         "MessageSizeTooLargeError",
+        "RecordListTooLargeError",
         "TopicAuthorizationFailedError",
         "InvalidTopicError",
         "UnsupportedVersionError",
     }
-    return TerminalError(repr(error)) if permanent else UnavailableError(repr(error))
+    return TerminalError(repr(error)) if permanent else UnavailableError(repr(error), cure=_CURE)

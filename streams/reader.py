@@ -17,6 +17,7 @@ from schemas.errors import InvalidEventError, NotFoundError, UnavailableError
 from schemas.events import Event
 from schemas.registry import SchemaRegistry
 from streams.admin import count_partitions
+from streams.connecting import started
 from streams.ends import readable_end
 from streams.kafka import KafkaSettings, make_admin, make_consumer
 from streams.messages import Message
@@ -143,14 +144,11 @@ def _whole_ms(at: datetime) -> datetime:
 async def open_reader(
     settings: KafkaSettings, registry: SchemaRegistry | None = None
 ) -> AsyncIterator[TopicReader]:
-    """Connect, and close at the end. Raises UnavailableError when no broker answers."""
+    """Connect, and close at the end. Raises like `started`: ConfigurationError, UnavailableError."""
     consumer, client = make_consumer(settings, None), make_admin(settings)
     try:
-        try:
-            await consumer.start()
-            await client.start()
-        except KafkaError as error:
-            raise UnavailableError(repr(error), cure="Is the broker up? `tocsin doctor` tells.") from error
+        await started(consumer, settings)
+        await started(client, settings)
         yield TopicReader(consumer, client, settings, registry)
     finally:
         await consumer.stop()

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from streams.kafka import KafkaSettings
+from tests.fakes.apache import ApacheCluster, start_apache
 from tests.fakes.broker import start_tansu
 from tests.fakes.clickhouse_server import ClickHouseServer, start_clickhouse
 from tests.fakes.redis_server import start_redis
@@ -15,6 +17,22 @@ from tests.fakes.redis_server import start_redis
 def kafka_bootstrap() -> Iterator[str]:
     with start_tansu() as bootstrap:
         yield bootstrap
+
+
+@pytest.fixture(scope="session")
+def apache_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheCluster]:
+    """Three brokers of Apache Kafka. Whoever stops one starts it again."""
+    with start_apache(tmp_path_factory.mktemp("apache")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session", params=["tansu", pytest.param("apache", marks=pytest.mark.kafka)])
+def any_kafka(request: pytest.FixtureRequest) -> KafkaSettings:
+    """Settings of either broker; the lane chooses. Tests take a topic prefix of their own."""
+    if request.param == "tansu":
+        return KafkaSettings.embedded(request.getfixturevalue("kafka_bootstrap"))
+    cluster: ApacheCluster = request.getfixturevalue("apache_cluster")
+    return cluster.plain
 
 
 @pytest.fixture(scope="session")

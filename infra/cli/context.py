@@ -9,13 +9,33 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from infra.local.state import StackState, read_state
-from infra.runtime.settings import Settings
+from infra.runtime.settings import KafkaSection, Settings
 from schemas.errors import ConfigurationError, UnavailableError
 from streams.kafka import KafkaSettings
 
-__all__ = ["Installation", "begin_log_epoch", "load_installation", "load_settings", "read_log_epoch"]
+__all__ = [
+    "Installation",
+    "begin_log_epoch",
+    "kafka_settings",
+    "load_installation",
+    "load_kafka",
+    "load_settings",
+    "read_log_epoch",
+]
 
 _EPOCH_FILE = "log-epoch"
+_AS_SET = (
+    "topic_prefix",
+    "security_protocol",
+    "sasl_mechanism",
+    "sasl_username",
+    "sasl_password",
+    "ssl_cafile",
+    "ssl_certfile",
+    "ssl_keyfile",
+    "ssl_key_password",
+    "ssl_check_hostname",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +75,11 @@ def load_installation(settings: Settings) -> Installation:
     Raises:
         UnavailableError: an address is missing and no stack runs.
     """
-    state = read_state(settings.data_dir)
-    running = state if state is not None and state.is_running() else None
+    running = _running(settings)
+    bootstrap = settings.kafka.bootstrap_servers or _of_stack(running, "kafka", settings)
     return Installation(
         settings=settings,
-        kafka=_kafka(settings, running),
+        kafka=_kafka(settings, running, bootstrap),
         redis_url=settings.redis.url or _of_stack(running, "redis_url", settings),
         clickhouse_url=settings.clickhouse.url or _of_stack(running, "clickhouse_url", settings),
         log_epoch=settings.land.epoch or read_log_epoch(settings.data_dir),
@@ -79,23 +99,43 @@ def read_log_epoch(data_dir: Path) -> str:
         return ""
 
 
-def _kafka(settings: Settings, running: StackState | None) -> KafkaSettings:
+def kafka_settings(section: KafkaSection, bootstrap: str, *, embedded: bool) -> KafkaSettings:
+    """Return what every client of the broker at this address is made from.
+
+    Raises:
+        ConfigurationError: a login is wanted, and the user or the password is missing.
+    """
+    if embedded:
+        return KafkaSettings.embedded(bootstrap, topic_prefix=section.topic_prefix)
+    login = section.sasl_username and section.sasl_password.get_secret_value()
+    if section.security_protocol.startswith("SASL") and not login:
+        raise ConfigurationError(
+            f"{section.security_protocol} needs a user and a password, and one is missing",
+            cure="Set `kafka.sasl_username`, and the password best in TOCSIN_KAFKA__SASL_PASSWORD.",
+        )
+    return KafkaSettings(
+        bootstrap_servers=bootstrap,
+        idempotent=section.idempotent is not False,
+        **{name: getattr(section, name) for name in _AS_SET},
+    )
+
+
+def load_kafka(settings: Settings, bootstrap: str) -> KafkaSettings:
+    """Return what clients of the broker at this address need, be it set or started in the data folder."""
+    return _kafka(settings, _running(settings), bootstrap)
+
+
+def _running(settings: Settings) -> StackState | None:
+    state = read_state(settings.data_dir)
+    return state if state is not None and state.is_running() else None
+
+
+def _kafka(settings: Settings, running: StackState | None, bootstrap: str) -> KafkaSettings:
     section = settings.kafka
-    bootstrap = section.bootstrap_servers or _of_stack(running, "kafka", settings)
     embedded = section.embedded or (
         not section.bootstrap_servers and running is not None and running.broker == "tansu"
     )
-    if embedded:
-        return KafkaSettings.embedded(bootstrap, topic_prefix=section.topic_prefix)
-    return KafkaSettings(
-        bootstrap_servers=bootstrap,
-        topic_prefix=section.topic_prefix,
-        security_protocol=section.security_protocol,
-        sasl_mechanism=section.sasl_mechanism,
-        sasl_username=section.sasl_username,
-        sasl_password=section.sasl_password,
-        ssl_cafile=section.ssl_cafile,
-    )
+    return kafka_settings(section, bootstrap, embedded=embedded)
 
 
 def _of_stack(running: StackState | None, part: str, settings: Settings) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from functools import partial
 from typing import assert_never
 
 import typer
 
 from infra.cli.console import emit, out, table
-from infra.cli.context import load_settings
+from infra.cli.context import load_kafka, load_settings
 from infra.cli.exit_codes import ExitCode
 from infra.cli.local_stack import GivenPorts, plan_of
 from infra.cli.options import AsJson, Broker, DataDir
 from infra.local.doctor import Check, CheckFailed, CheckOk, CheckWarning, examine, this_machine
 from infra.local.ports import PortBook
+from infra.runtime.settings import Settings
+from streams.connecting import find_problem
 
 __all__ = ["doctor"]
 
@@ -22,7 +26,9 @@ def doctor(broker: Broker = "tansu", data: DataDir = None, as_json: AsJson = Fal
     """Say what is missing, unreachable or misconfigured on this machine, and how to cure it."""
     settings = load_settings(data)
     plan = plan_of(settings, broker, GivenPorts())
-    checks = examine(plan, PortBook(random.SystemRandom()), this_machine())
+    checks = examine(
+        plan, PortBook(random.SystemRandom()), this_machine(), kafka=partial(_try_kafka, settings)
+    )
     if as_json:
         emit([_row(check) for check in checks])
     else:
@@ -31,6 +37,14 @@ def doctor(broker: Broker = "tansu", data: DataDir = None, as_json: AsJson = Fal
         )
     if any(isinstance(check, CheckFailed) for check in checks):
         raise typer.Exit(ExitCode.NEGATIVE)
+
+
+def _try_kafka(settings: Settings, bootstrap: str) -> None:
+    """Connect as every client of ours does. Raises ConfigurationError or UnavailableError, with the cure."""
+    kafka = load_kafka(settings, bootstrap)
+    problem = asyncio.run(find_problem(kafka))
+    if problem is not None:
+        raise problem.error()
 
 
 def _row(check: Check) -> dict[str, str]:

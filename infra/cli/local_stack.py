@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from infra.cli.context import begin_log_epoch
+from infra.cli.context import begin_log_epoch, kafka_settings
 from infra.cli.topics import ensure_topics
 from infra.local.events import ProcessEvent
 from infra.local.ports import PortBook
@@ -47,12 +47,13 @@ class GivenPorts:
     clickhouse: int | None = None
 
 
-def plan_of(settings: Settings, broker: BrokerKind, ports: GivenPorts) -> StackPlan:
+def plan_of(settings: Settings, broker: BrokerKind, ports: GivenPorts, brokers: int = 1) -> StackPlan:
     """Return which servers to start, and which are elsewhere."""
     control = settings.control_database
     return StackPlan(
         data_dir=settings.data_dir,
         broker=broker,
+        brokers=brokers,
         broker_port=ports.kafka,
         redis_port=ports.redis,
         clickhouse_port=ports.clickhouse,
@@ -72,13 +73,14 @@ class LocalStack:
         settings: Settings,
         *,
         broker: BrokerKind = "tansu",
+        brokers: int = 1,
         ports: GivenPorts | None = None,
         roles: Iterable[str] = ROLES,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """`environment` is added to that of the roles: settings that are not in this process's own."""
         self._settings = settings
-        self._plan = plan_of(settings, broker, ports or GivenPorts())
+        self._plan = plan_of(settings, broker, ports or GivenPorts(), brokers)
         self._book = PortBook(random.SystemRandom())
         self._roles = tuple(roles)
         self._environment = dict(environment or {})
@@ -121,7 +123,7 @@ class LocalStack:
             if self._prepared and spec.name != self._roles[0]:
                 return
             if self._plan.external_kafka:
-                await ensure_topics(self._kafka(), self._settings.kafka.replication_factor)
+                await ensure_topics(self._kafka(), self._replication)
             if self._plan.external_clickhouse:
                 await self._migrate()
             self._prepared = True
@@ -131,7 +133,7 @@ class LocalStack:
         if spec.name == "broker":
             if spec.memory_only:
                 begin_log_epoch(self._settings.data_dir)
-            await ensure_topics(self._kafka(), self._settings.kafka.replication_factor)
+            await ensure_topics(self._kafka(), self._replication)
         if spec.name == "clickhouse":
             await self._migrate()
 
@@ -156,14 +158,20 @@ class LocalStack:
         return self._addresses
 
     def _kafka(self) -> KafkaSettings:
-        prefix = self._settings.kafka.topic_prefix
-        if self._embedded:
-            return KafkaSettings.embedded(self._started.kafka, topic_prefix=prefix)
-        return KafkaSettings(bootstrap_servers=self._started.kafka, topic_prefix=prefix)
+        return kafka_settings(self._settings.kafka, self._started.kafka, embedded=self._embedded)
 
     @property
     def _embedded(self) -> bool:
-        return self._plan.external_kafka is None and self._plan.broker == "tansu"
+        if self._plan.external_kafka is not None:
+            return self._settings.kafka.embedded
+        return self._plan.broker == "tansu"
+
+    @property
+    def _replication(self) -> int:
+        """Brokers of our own need no setting: as many replicas as there are, three at most."""
+        if self._plan.external_kafka is not None or self._plan.broker == "tansu":
+            return self._settings.kafka.replication_factor
+        return min(3, self._plan.brokers)
 
     def _role_specs(self, addresses: Addresses) -> tuple[ProcessSpec, ...]:
         return tuple(self._role_spec(role, addresses) for role in self._roles)
@@ -178,6 +186,7 @@ class LocalStack:
                 "TOCSIN_DATA_DIR": str(self._settings.data_dir.resolve()),
                 "TOCSIN_KAFKA__BOOTSTRAP_SERVERS": addresses.kafka,
                 "TOCSIN_KAFKA__EMBEDDED": "true" if self._embedded else "false",
+                "TOCSIN_KAFKA__REPLICATION_FACTOR": str(self._replication),
                 "TOCSIN_REDIS__URL": addresses.redis_url,
                 "TOCSIN_CLICKHOUSE__URL": addresses.clickhouse_url,
                 "TOCSIN_SQL__URL": addresses.postgres_url or f"sqlite:///{addresses.sqlite_path}",

@@ -28,7 +28,12 @@ _DETACHED_S = 90.0
 
 def up(
     broker: Broker = "tansu",
-    kafka_port: Annotated[int | None, typer.Option(help="Port of the broker.", show_default="free")] = None,
+    brokers: Annotated[
+        int, typer.Option(min=1, max=9, help="Brokers of Apache Kafka; three lose nothing when one dies.")
+    ] = 1,
+    kafka_port: Annotated[
+        int | None, typer.Option(help="Port of the (first) broker.", show_default="free")
+    ] = None,
     redis_port: Annotated[int | None, typer.Option(help="Port of Redis.", show_default="free")] = None,
     clickhouse_port: Annotated[
         int | None, typer.Option(help="Port of ClickHouse.", show_default="free")
@@ -46,7 +51,7 @@ def up(
         _detach(settings, sys.argv[1:])
         return
     ports = GivenPorts(kafka_port, redis_port, clickhouse_port)
-    asyncio.run(_run(settings, LocalStack(settings, broker=broker, ports=ports)))
+    asyncio.run(_run(settings, LocalStack(settings, broker=broker, brokers=brokers, ports=ports)))
 
 
 async def _run(settings: Settings, stack: LocalStack) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,7 +20,9 @@ from infra.local.probes import KafkaAnswers
 from infra.local.process import ProcessSpec
 from schemas.errors import ConfigurationError
 
-__all__ = ["apache_spec", "tansu_binary", "tansu_spec"]
+__all__ = ["apache_specs", "broker_names", "tansu_binary", "tansu_spec"]
+
+_ONE_HEAP_MB, _HEAP_OF_MANY_MB = 512, 384
 
 
 def tansu_binary() -> Path:
@@ -63,18 +67,46 @@ def tansu_spec(*, port: int, log_file: Path, host: str = "127.0.0.1") -> Process
     )
 
 
-def apache_spec(folder: Path, *, port: int, controller_port: int, jars: Path, log_file: Path) -> ProcessSpec:
-    """A single Apache Kafka node whose log stays in `folder`; `jars` is fetched into if it does not exist.
+def broker_names(count: int) -> tuple[str, ...]:
+    """The names of so many brokers' processes; roles wait for the first, which waits for the others."""
+    return ("broker", *(f"broker-{number}" for number in range(2, count + 1)))
 
-    Blocks: the first time for Maven's fetch (some 10 s) and for formatting the log (3 s), later not.
+
+def apache_specs(
+    folder: Path, places: Sequence[tuple[int, int]], *, jars: Path, log_files: Sequence[Path]
+) -> tuple[ProcessSpec, ...]:
+    """Apache Kafka nodes whose logs stay in `folder`, one for each pair of ports, the broker's and the controller's.
+
+    Blocks: the first time for Maven's fetch into `jars` (some 10 s) and for formatting the logs (3 s), later not.
 
     Raises:
-        ConfigurationError: no Java 17, or no Maven when it is needed.
-        UnavailableError: the jars could not be fetched, or the log not formatted.
+        ConfigurationError: no Java 17, no Maven when it is needed, or `folder` holds another number of nodes.
+        UnavailableError: the jars could not be fetched, or a log not formatted.
     """
     find_java()
     fetch_jars(jars)
-    node = KafkaNode(node_id=1, port=port, controller_port=controller_port, folder=folder / "node-1")
-    cluster = KafkaCluster(cluster_id=keep_cluster_id(folder, new_id=uuid4), nodes=(node,))
-    prepare_node(cluster, node, jars)
-    return node_spec(cluster, node, jars, log_file=log_file)
+    nodes = tuple(
+        KafkaNode(node_id=number, port=port, controller_port=controller, folder=folder / f"node-{number}")
+        for number, (port, controller) in enumerate(places, start=1)
+    )
+    _check_count(folder, len(nodes))
+    heap_mb = _ONE_HEAP_MB if len(nodes) == 1 else _HEAP_OF_MANY_MB
+    cluster_id = keep_cluster_id(folder, new_id=uuid4)
+    cluster = KafkaCluster(cluster_id=cluster_id, nodes=nodes, heap_mb=heap_mb)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda node: prepare_node(cluster, node, jars), nodes))
+    names = broker_names(len(nodes))
+    return tuple(
+        node_spec(cluster, node, jars, log_file=log_file, name=name)
+        for node, log_file, name in zip(nodes, log_files, names, strict=True)
+    )
+
+
+def _check_count(folder: Path, wanted: int) -> None:
+    """Partitions have their replicas on the nodes that were there when they were made."""
+    found = len(list(folder.glob("node-*")))
+    if found not in (0, wanted):
+        raise ConfigurationError(
+            f"{folder} holds the logs of {found} brokers, not of {wanted}",
+            cure=f"Use `--brokers {found}`, or another folder with --data.",
+        )

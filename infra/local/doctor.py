@@ -19,7 +19,7 @@ from infra.local.stack import StackPlan
 from infra.local.state import Addresses, ProcessState, StackState, read_state
 from schemas.errors import TocsinError
 
-__all__ = ["Check", "CheckFailed", "CheckOk", "CheckWarning", "Machine", "examine", "this_machine"]
+__all__ = ["Check", "CheckFailed", "CheckOk", "CheckWarning", "Machine", "WhyNot", "examine", "this_machine"]
 
 _PYTHONS = ((3, 11), (3, 13))  # from the first, before the second
 _LITTLE_DISK, _TOO_LITTLE_DISK = 5_000_000_000, 500_000_000
@@ -58,6 +58,8 @@ Check = CheckOk | CheckWarning | CheckFailed
 class Machine:
     """What a check asks of the machine; sizes in bytes."""
 
+WhyNot = Callable[[str], str | None]
+"""Tries an address: None when it answers, else why not; or raises TocsinError with a cure."""
     python: tuple[int, int]
     has_module: Callable[[str], bool]
     free_bytes: Callable[[Path], int]
@@ -72,15 +74,18 @@ def this_machine() -> Machine:
     )
 
 
-def examine(plan: StackPlan, ports: PortBook, machine: Machine) -> tuple[Check, ...]:
+def examine(
+    plan: StackPlan, ports: PortBook, machine: Machine, *, kafka: WhyNot = why_no_kafka
+) -> tuple[Check, ...]:
     """All checks for `plan`, in the order a person would make them. Blocks: some seconds per unreachable address.
 
-    Where a stack runs from the plan's folder, its own addresses and processes are checked too.
+    Where a stack runs from the plan's folder, its own addresses and processes are checked too. `kafka` tries a broker
+    with whatever security it has; the default knows none.
     """
-    return tuple(_checks(plan, ports, machine))
+    return tuple(_checks(plan, ports, machine, kafka))
 
 
-def _checks(plan: StackPlan, ports: PortBook, machine: Machine) -> Iterator[Check]:
+def _checks(plan: StackPlan, ports: PortBook, machine: Machine, kafka: WhyNot) -> Iterator[Check]:
     yield _python(machine)
     yield from _parts(plan, machine)
     yield _writable(plan.data_dir)
@@ -96,7 +101,7 @@ def _checks(plan: StackPlan, ports: PortBook, machine: Machine) -> Iterator[Chec
         yield from _ports(plan, ports)
     else:
         yield from (_process(process) for process in running.processes)
-    yield from _addresses(plan, running.addresses if running else None)
+    yield from _addresses(plan, running.addresses if running else None, kafka)
 
 
 def _python(machine: Machine) -> Check:
@@ -199,12 +204,12 @@ def _process(process: ProcessState) -> Check:
     return CheckOk(name, f"runs, pid {process.pid}")
 
 
-def _addresses(plan: StackPlan, running: Addresses | None) -> Iterator[Check]:
+def _addresses(plan: StackPlan, running: Addresses | None, why_not: WhyNot) -> Iterator[Check]:
     kafka = running.kafka if running else plan.external_kafka
     redis = running.redis_url if running else plan.external_redis
     clickhouse = running.clickhouse_url if running else plan.external_clickhouse
     if kafka is not None:
-        yield _reached("kafka", kafka, why_no_kafka)
+        yield _reached("kafka", kafka, why_not)
     if redis is not None:
         yield _reached("redis", redis, why_no_redis)
     if clickhouse is not None:
@@ -214,7 +219,7 @@ def _addresses(plan: StackPlan, running: Addresses | None) -> Iterator[Check]:
         yield _reached("postgresql", postgres, why_no_postgres)
 
 
-def _reached(name: str, address: str, why_not: Callable[[str], str | None]) -> Check:
+def _reached(name: str, address: str, why_not: WhyNot) -> Check:
     shown = _without_secret(address)
     try:
         why = why_not(address)

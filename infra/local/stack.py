@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, assert_never
 
-from infra.local.broker import apache_spec, tansu_spec
+from infra.local.broker import apache_specs, broker_names, tansu_spec
 from infra.local.ports import PortBook
 from infra.local.probes import HttpOk
 from infra.local.process import ProcessSpec
@@ -36,6 +36,7 @@ class StackPlan:
     broker: BrokerKind = "tansu"
     broker_port: int | None = None
     controller_port: int | None = None
+    brokers: int = 1
     redis_port: int | None = None
     redis_password: str | None = None
     clickhouse_port: int | None = None
@@ -86,19 +87,11 @@ def _broker(plan: StackPlan, ports: PortBook) -> tuple[str, tuple[ProcessSpec, .
     if plan.external_kafka is not None:
         return plan.external_kafka, ()
     port = ports.choose(plan.broker_port, purpose="the broker")
-    return f"127.0.0.1:{port}", (_broker_spec(plan, ports, port),)
-
-
-def _broker_spec(plan: StackPlan, ports: PortBook, port: int) -> ProcessSpec:
-    log_file = _log(plan, "broker")
     match plan.broker:
         case "tansu":
-            return tansu_spec(port=port, log_file=log_file)
+            return f"127.0.0.1:{port}", (tansu_spec(port=port, log_file=_log(plan, "broker")),)
         case "apache":
-            controller = ports.choose(plan.controller_port, purpose="Kafka's controller")
-            folder = plan.data_dir / "kafka"
-            jars = plan.jars_dir or folder / "jars"
-            return apache_spec(folder, port=port, controller_port=controller, jars=jars, log_file=log_file)
+            return _apache(plan, ports, port)
         case _:
             assert_never(plan.broker)
 
@@ -109,6 +102,15 @@ def _redis(plan: StackPlan, ports: PortBook) -> tuple[str, tuple[ProcessSpec, ..
     port = ports.choose(plan.redis_port, purpose="Redis")
     password = plan.redis_password
     spec = redis_spec(plan.data_dir / "redis", port=port, password=password, log_file=_log(plan, "redis"))
+def _apache(plan: StackPlan, ports: PortBook, port: int) -> tuple[str, tuple[ProcessSpec, ...]]:
+    folder = plan.data_dir / "kafka"
+    controller = ports.choose(plan.controller_port, purpose="Kafka's controller")
+    places = [(port, controller), *((ports.free(), ports.free()) for _ in range(plan.brokers - 1))]
+    logs = [_log(plan, name) for name in broker_names(plan.brokers)]
+    specs = apache_specs(folder, places, jars=plan.jars_dir or folder / "jars", log_files=logs)
+    return ",".join(f"127.0.0.1:{port}" for port, _ in places), specs
+
+
     return redis_url(port, password=password), (spec,)
 
 

@@ -52,6 +52,8 @@ class KafkaSection(_Section):
     embedded: bool = False
     """The broker is Tansu: no idempotent producer, quick joins."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    idempotent: bool | None = None
+    """Whether producers ask the broker to drop their repeats. Empty: yes, unless the broker is embedded."""
     """As the broker wants it; SASL needs a user name and a password."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
     """How to prove who we are, where the protocol is SASL."""
@@ -60,9 +62,25 @@ class KafkaSection(_Section):
     sasl_password: SecretStr = SecretStr("")
     """Their password."""
     ssl_cafile: str = ""
-    """Certificate authorities to trust; empty trusts the system's."""
+    """PEM file of the certificate authorities to trust; empty trusts the system's."""
+    ssl_certfile: str = ""
+    """PEM file of our own certificate, for brokers that ask for one (mutual TLS)."""
+    ssl_keyfile: str = ""
+    """PEM file of its private key; empty where `ssl_certfile` holds it too."""
+    ssl_key_password: SecretStr = SecretStr("")
+    """What the private key is encrypted with."""
+    ssl_check_hostname: bool = True
+    """Whether the broker's certificate must name the host that was connected to."""
     replication_factor: int = Field(default=1, ge=1)
-    """Of topics that Tocsin creates."""
+    """Replicas of the topics that Tocsin creates: 3 on a cluster that is to outlive a broker."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.ssl_keyfile and not self.ssl_certfile:
+            raise ValueError("ssl_keyfile needs ssl_certfile")
+        if (self.ssl_cafile or self.ssl_certfile) and not self.security_protocol.endswith("SSL"):
+            raise ValueError(f"{self.security_protocol} is not encrypted: certificates need SSL or SASL_SSL")
+        return self
 
 
 class ClickHouseSection(_Section):

@@ -1,4 +1,6 @@
-"""A triage worker as a process of its own: `python -m tests.fakes.triage_process BOOTSTRAP PREFIX DATA_DIR`.
+"""A triage worker as a process of its own: `python -m tests.fakes.triage_process KAFKA DATA_DIR`.
+
+KAFKA is KafkaSettings as JSON.
 
 Stops cleanly on SIGTERM, exits with 1 when triage fails.
 """
@@ -24,15 +26,16 @@ from streams.triage.deps import TriageDeps
 from streams.triage_worker import run_triage
 from tests.fakes.triage import SHOP, Configured, Limits
 
-__all__ = ["SESSION_MS", "kafka_for", "triage_deps", "triage_settings"]
+__all__ = ["SESSION_MS", "quick_joins", "triage_deps", "triage_settings"]
 
 SESSION_MS = 3_000
 
 
-def kafka_for(bootstrap: str, prefix: str) -> KafkaSettings:
-    embedded = KafkaSettings.embedded(bootstrap, topic_prefix=prefix)
-    return embedded.model_copy(
+def quick_joins(kafka: KafkaSettings, prefix: str) -> KafkaSettings:
+    """The same broker with topics of one's own, and a group that soon misses a dead member."""
+    return kafka.model_copy(
         update={
+            "topic_prefix": prefix,
             "session_timeout_ms": SESSION_MS,
             "rebalance_timeout_ms": SESSION_MS,
             "heartbeat_interval_ms": 300,
@@ -58,8 +61,8 @@ async def triage_deps(kafka: KafkaSettings) -> AsyncIterator[TriageDeps]:
         )
 
 
-async def _main(bootstrap: str, prefix: str, data_dir: str) -> None:
-    kafka = kafka_for(bootstrap, prefix)
+async def _main(settings: str, data_dir: str) -> None:
+    kafka = KafkaSettings.model_validate_json(settings)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with triage_deps(kafka) as deps:
@@ -70,4 +73,4 @@ async def _main(bootstrap: str, prefix: str, data_dir: str) -> None:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    asyncio.run(_main(*sys.argv[1:4]))
+    asyncio.run(_main(*sys.argv[1:3]))

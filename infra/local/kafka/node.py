@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 from uuid import UUID
@@ -23,7 +23,10 @@ _FORMAT_DEADLINE_S = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaNode:
-    """One node. It listens on `host`; clients are told `advertised_host`. `folder` holds its settings and its log."""
+    """One node. It listens on `host`; clients are told `advertised_host`. `folder` holds its settings and its log.
+
+    `more_properties` are lines of server.properties that come last, and win: listeners with TLS, for instance.
+    """
 
     node_id: int
     port: int
@@ -31,6 +34,7 @@ class KafkaNode:
     folder: Path
     host: str = "127.0.0.1"
     advertised_host: str = "127.0.0.1"
+    more_properties: str = ""
 
     @property
     def log_dir(self) -> Path:
@@ -43,11 +47,16 @@ class KafkaNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaCluster:
-    """Nodes that are broker and controller alike. Each topic has up to three replicas; all but one must answer."""
+    """Nodes that are broker and controller alike. Each topic has up to three replicas; all but one must answer.
+
+    `scram_users` (passwords by name) exist from the first start on, for SCRAM-SHA-256 and SCRAM-SHA-512; a name or
+    password may have no comma, bracket or equals sign. Every user of the machine sees them while the log is formatted.
+    """
 
     cluster_id: str
     nodes: tuple[KafkaNode, ...]
     heap_mb: int = 512
+    scram_users: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def bootstrap(self) -> str:
@@ -90,6 +99,7 @@ def server_properties(cluster: KafkaCluster, node: KafkaNode) -> str:
         log_dir=log_dir.replace("\\", "\\\\"),
         replication=cluster.replication,
         min_in_sync=max(1, cluster.replication - 1),
+        more_properties=node.more_properties,
     )
 
 
@@ -105,7 +115,12 @@ def prepare_node(cluster: KafkaCluster, node: KafkaNode, jars: Path) -> None:
     if (node.log_dir / "meta.properties").exists():
         return
     tool = ("kafka.tools.StorageTool", "format", "-t", cluster.cluster_id, "-c", str(node.settings_file))
-    command = [*_java(jars, heap_mb=256), *tool, "--ignore-formatted"]
+    users = [
+        f"--add-scram={mechanism}=[name={name},password={password}]"
+        for name, password in cluster.scram_users.items()
+        for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
+    ]
+    command = [*_java(jars, heap_mb=256), *tool, "--ignore-formatted", *users]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_FORMAT_DEADLINE_S, check=False)
     if done.returncode != 0:
         lines = "\n".join((done.stdout + done.stderr).splitlines()[-8:])

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,12 +14,14 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from infra.local.broker import apache_spec
+from infra.local.broker import apache_specs
 from infra.local.events import Exited, Ready
-from infra.local.kafka import KafkaCluster, KafkaNode, fetch_jars, keep_cluster_id, node_spec, prepare_node
 from infra.local.ports import PortBook
 from infra.local.process import ProcessSpec
+from infra.local.stack import StackPlan, build_stack
 from infra.local.supervisor import Supervisor
+from schemas.errors import ConfigurationError
+from tests.fakes import apache
 from tests.unit.infra.process_parts import EventLog
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
@@ -28,7 +31,7 @@ _COUNT = 200
 
 @pytest.fixture(scope="module")
 def jars(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fetch_jars(tmp_path_factory.mktemp("kafka") / "jars")
+    return apache.jars(tmp_path_factory.mktemp("kafka") / "jars")
 
 
 async def _create(bootstrap: str, topic: str, replication: int) -> None:
@@ -61,13 +64,9 @@ async def test_its_log_survives_kill_9_and_a_new_start(tmp_path: Path, jars: Pat
     topic, log = f"local-{uuid4().hex}", EventLog()
 
     def spec() -> ProcessSpec:
-        return apache_spec(
-            tmp_path / "kafka",
-            port=ports.free(),
-            controller_port=ports.free(),
-            jars=jars,
-            log_file=tmp_path / "broker.log",
-        )
+        place, log_file = (ports.free(), ports.free()), tmp_path / "broker.log"
+        (made,) = apache_specs(tmp_path / "kafka", [place], jars=jars, log_files=[log_file])
+        return made
 
     first = await asyncio.to_thread(spec)
     bootstrap = f"127.0.0.1:{first.ports[0]}"
@@ -88,25 +87,23 @@ async def test_its_log_survives_kill_9_and_a_new_start(tmp_path: Path, jars: Pat
 
 
 async def test_three_nodes_serve_on_while_one_is_killed_and_comes_back(tmp_path: Path, jars: Path) -> None:
-    ports = PortBook(random.SystemRandom())
-    nodes = tuple(
-        KafkaNode(node_id=n, port=ports.free(), controller_port=ports.free(), folder=tmp_path / f"node-{n}")
-        for n in (1, 2, 3)
+    plan = StackPlan(
+        data_dir=tmp_path,
+        broker="apache",
+        brokers=3,
+        jars_dir=jars,
+        external_redis="redis://elsewhere",
+        external_clickhouse="http://elsewhere",
     )
-    cluster = KafkaCluster(cluster_id=keep_cluster_id(tmp_path, new_id=uuid4), nodes=nodes, heap_mb=384)
-    for node in nodes:
-        await asyncio.to_thread(prepare_node, cluster, node, jars)
-    specs = [
-        node_spec(
-            cluster, node, jars, log_file=tmp_path / f"{node.node_id}.log", name=f"broker-{node.node_id}"
-        )
-        for node in nodes
-    ]
+    stack = await asyncio.to_thread(build_stack, plan, PortBook(random.SystemRandom()))
+    bootstrap = stack.addresses.kafka
     topic, log = f"local-{uuid4().hex}", EventLog()
-    async with Supervisor(specs, on_event=log, rng=random.Random(1)) as supervisor:
-        await _create(cluster.bootstrap, topic, 3)
-        await _produce(cluster.bootstrap, topic, range(_COUNT // 2))
+    async with Supervisor(stack.specs, on_event=log, rng=random.Random(1)) as supervisor:
+        await _create(bootstrap, topic, 3)
+        await _produce(bootstrap, topic, range(_COUNT // 2))
         _kill(supervisor, "broker-2")
-        await _produce(cluster.bootstrap, topic, range(_COUNT // 2, _COUNT))
+        await _produce(bootstrap, topic, range(_COUNT // 2, _COUNT))
         await log.until(lambda: len(log.of(Ready, "broker-2")) == 2)
-        assert await _consume(cluster.bootstrap, topic, _COUNT) == list(range(_COUNT))
+        assert await _consume(bootstrap, topic, _COUNT) == list(range(_COUNT))
+    with pytest.raises(ConfigurationError, match="3 brokers, not of 1"):
+        build_stack(replace(plan, brokers=1), PortBook(random.SystemRandom()))

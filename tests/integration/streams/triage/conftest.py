@@ -24,7 +24,7 @@ from streams.messages import Message
 from streams.producer import EventProducer, open_producer
 from streams.triage.deps import TriageDeps
 from streams.triage_worker import run_triage
-from tests.fakes.triage_process import kafka_for, triage_deps, triage_settings
+from tests.fakes.triage_process import quick_joins, triage_deps, triage_settings
 
 _E = TypeVar("_E", bound=Event)
 _DEADLINE_S = 90.0
@@ -86,8 +86,7 @@ class Stack:
             sys.executable,
             "-m",
             "tests.fakes.triage_process",
-            self.kafka.bootstrap_servers,
-            self.kafka.topic_prefix,
+            self.kafka.model_dump_json(),
             str(self.data_dir),
         ]
         child = subprocess.Popen(command, cwd=_ROOT)
@@ -100,8 +99,8 @@ class Stack:
 
 
 @pytest.fixture
-async def stack(kafka_bootstrap: str, tmp_path: Path) -> AsyncIterator[Stack]:
-    kafka = kafka_for(kafka_bootstrap, f"triage-{uuid.uuid4().hex[:8]}.")
+async def stack(any_kafka: KafkaSettings, tmp_path: Path) -> AsyncIterator[Stack]:
+    kafka = quick_joins(any_kafka, f"triage-{uuid.uuid4().hex[:8]}.")
     async with open_admin(kafka) as admin, open_producer(kafka, source="/test") as producer:
         await admin.ensure()
         consumer = make_consumer(kafka, None)
