@@ -8,7 +8,18 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
-from api.http import health
+from api.http import (
+    alarms,
+    costs,
+    evidence,
+    health,
+    incidents,
+    investigation_events,
+    investigations,
+    reports,
+    schema_registry,
+    topics,
+)
 from api.http.answers import HANDLED, answer
 from api.http.config import policies, runbooks, silences, tenant, topology
 from api.http.edge import Edge
@@ -27,6 +38,15 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     topology.router,
     runbooks.router,
     tenant.router,
+    incidents.router,
+    investigations.router,
+    investigation_events.router,
+    evidence.router,
+    reports.router,
+    alarms.router,
+    costs.router,
+    topics.router,
+    schema_registry.router,
 )
 
 

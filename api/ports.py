@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from api.read_ports import ReadDeps
 from schemas.access import Principal
 from schemas.control import Tenant
 from schemas.events import Event
@@ -233,6 +234,7 @@ class Deps:
     idempotency: IdempotencyStore
     probes: Sequence[Probe]
     metrics: MetricsPage
+    reads: ReadDeps
     recorder: Recorder
     tracer: Tracer
     clock: Clock

@@ -30,6 +30,7 @@ from schemas.access import Principal, Role
 from schemas.control import Tenant
 from schemas.events import Event
 from schemas.metrics import Metric
+from tests.fakes.api_reads import make_reads
 from tests.fakes.events import EPOCH
 
 __all__ = ["FakeApi", "FakeProbe", "Meter", "client_of", "make_api"]
@@ -253,6 +254,7 @@ def make_api(probes: Sequence[Probe] = (), **changed: Any) -> FakeApi:
         idempotency=requests,
         probes=tuple(probes),
         metrics=OnePage(),
+        reads=make_reads(),
         recorder=meter,
         tracer=OneTrace(),
         clock=clock,

@@ -1,0 +1,309 @@
+"""The API's reading side over the tables, the topics and the feed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from api.http.views import AlarmView, ConsumerLag, CostGroupView, InvestigationView, TopicView
+from api.read_ports import (
+    AlarmQuery,
+    CostAnswer,
+    CostQuery,
+    EvidenceQuery,
+    FeedItem,
+    IncidentQuery,
+    InvestigationQuery,
+    ListQuery,
+    ReadDeps,
+    ReportQuery,
+    Slice,
+)
+from api.registry import SubjectRegistry
+from infra.cli.compose.process import RoleProcess
+from infra.cli.manual import manual_request
+from schemas import ids
+from schemas.control import DEFAULT_POLICY
+from schemas.events import CostKind, Evidence, Incident, InvestigationRequested, Report, RequestKind
+from schemas.registry import builtin_registry
+from schemas.topics import CATALOGUE, Topic, TopicNames
+from sinks.clickhouse.client import ClickHouse
+from sinks.clickhouse.queries.alarm_pages import AlarmFilter, alarm_page, get_alarm
+from sinks.clickhouse.queries.conditions import Scope, WideScope
+from sinks.clickhouse.queries.costs import CostDimension, CostFilter, CostGroup, costs_by
+from sinks.clickhouse.queries.evidence_pages import EvidenceFilter, evidence_page, get_evidence
+from sinks.clickhouse.queries.incident_pages import IncidentFilter, incident_page
+from sinks.clickhouse.queries.incidents import get_incident
+from sinks.clickhouse.queries.investigation_log import get_request, investigation_log
+from sinks.clickhouse.queries.investigation_pages import (
+    InvestigationFilter,
+    get_investigation,
+    investigation_page,
+)
+from sinks.clickhouse.queries.pages import Page, PageRequest, Position
+from sinks.clickhouse.queries.report_pages import ReportFilter, report_page
+from sinks.clickhouse.queries.reports import get_report
+from streams.admin import TopicAdmin, open_admin
+from streams.feed import InvestigationFeed
+from streams.kafka import KafkaSettings
+
+if TYPE_CHECKING:
+    from infra.runtime.clock import SystemClock
+
+__all__ = ["BrokerTopics", "LandedTables", "RequestsByHand", "log_name", "open_reads"]
+
+_Row = TypeVar("_Row")
+
+_PRIORITY: Final = 90
+_KEPT_S: Final = 3.0
+_GROUPS: Final = "tocsin"
+
+
+async def open_reads(process: RoleProcess, clickhouse: ClickHouse, stop: asyncio.Event) -> ReadDeps:
+    """Begin to listen to the topics, and return what the reading routes need; closed with the role."""
+    installation = process.installation
+    feed = InvestigationFeed(installation.kafka, process.clock)
+    reading = asyncio.create_task(feed.run(stop))
+    process.stack.push_async_callback(_ended, reading)
+    return ReadDeps(
+        tables=LandedTables(clickhouse, installation.log_epoch),
+        feed=feed,
+        topics=BrokerTopics(installation.kafka, process.clock),
+        requests=RequestsByHand(),
+        registry=SubjectRegistry(builtin_registry(), installation.kafka.names),
+        log=log_name(installation.log_epoch),
+    )
+
+
+async def _ended(reading: asyncio.Task[None]) -> None:
+    reading.cancel()
+    with suppress(asyncio.CancelledError):
+        await reading
+
+
+def log_name(epoch: str) -> str:
+    """Return the short name of a log's incarnation that is part of every stream position."""
+    return hashlib.sha256(epoch.encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class LandedTables:
+    """Satisfies api.read_ports.Tables."""
+
+    clickhouse: ClickHouse
+    epoch: str
+
+    async def incidents(self, query: IncidentQuery) -> Slice[Incident]:
+        only = IncidentFilter(
+            service=query.service,
+            severities=query.severities,
+            transitions=query.transitions,
+            alarm_name=query.alarm_name,
+        )
+        return _slice(await incident_page(self.clickhouse, _scope(query), _page(query), only))
+
+    async def incident(self, tenant: str, incident_id: str) -> Incident:
+        return await get_incident(self.clickhouse, tenant=tenant, incident_id=incident_id)
+
+    async def investigations(self, query: InvestigationQuery) -> Slice[InvestigationView]:
+        only = InvestigationFilter(
+            service=query.service,
+            states=query.states,
+            kinds=query.kinds,
+            verdicts=query.verdicts,
+            incident_id=query.incident_id,
+        )
+        found = await investigation_page(self.clickhouse, _scope(query), _page(query), only)
+        return Slice(tuple(map(_investigation, found.rows)), _place(found.next))
+
+    async def investigation(self, tenant: str, investigation_id: str) -> InvestigationView:
+        found = await get_investigation(self.clickhouse, tenant=tenant, investigation_id=investigation_id)
+        return _investigation(found)
+
+    async def request(self, tenant: str, investigation_id: str) -> InvestigationRequested:
+        return await get_request(self.clickhouse, tenant=tenant, investigation_id=investigation_id)
+
+    async def events_of(self, tenant: str, investigation_id: str) -> Sequence[FeedItem]:
+        return await investigation_log(
+            self.clickhouse, tenant=tenant, investigation_id=investigation_id, epoch=self.epoch
+        )
+
+    async def evidence(self, query: EvidenceQuery) -> Slice[Evidence]:
+        only = EvidenceFilter(
+            investigation_id=query.investigation_id,
+            incident_id=query.incident_id,
+            service=query.service,
+            indicator=query.indicator,
+            kinds=query.kinds,
+            steps=query.steps,
+            min_score=query.min_score,
+        )
+        return _slice(await evidence_page(self.clickhouse, _scope(query), _page(query), only))
+
+    async def one_evidence(self, tenant: str, evidence_id: str) -> Evidence:
+        return await get_evidence(self.clickhouse, tenant=tenant, evidence_id=evidence_id)
+
+    async def reports(self, query: ReportQuery) -> Slice[Report]:
+        only = ReportFilter(
+            service=query.service,
+            cause=query.cause,
+            verdicts=query.verdicts,
+            incident_id=query.incident_id,
+            min_confidence=query.min_confidence,
+        )
+        return _slice(await report_page(self.clickhouse, _scope(query), _page(query), only))
+
+    async def report(self, tenant: str, investigation_id: str, revision: int) -> Report:
+        return await get_report(
+            self.clickhouse, tenant=tenant, investigation_id=investigation_id, revision=revision
+        )
+
+    async def alarms(self, query: AlarmQuery) -> Slice[AlarmView]:
+        only = AlarmFilter(
+            service=query.service,
+            name=query.name,
+            source=query.source,
+            fingerprint=query.fingerprint,
+            severities=query.severities,
+            statuses=query.statuses,
+            decisions=query.decisions,
+        )
+        found = await alarm_page(self.clickhouse, _scope(query), _page(query), only)
+        return Slice(tuple(map(_alarm, found.rows)), _place(found.next))
+
+    async def alarm(self, tenant: str, event_id: str) -> AlarmView:
+        return _alarm(await get_alarm(self.clickhouse, tenant=tenant, event_id=event_id))
+
+    async def costs(self, query: CostQuery) -> CostAnswer:
+        only = dict(query.only)
+        kind = only.pop("kind", "")
+        found = await costs_by(
+            self.clickhouse,
+            CostDimension(query.by),
+            WideScope((query.tenant,), query.start, query.end),
+            CostFilter(kind=CostKind(kind) if kind else None, **only),
+            query.limit,
+        )
+        groups = tuple(map(_group, found.groups))
+        return CostAnswer(groups, _group(found.total), found.truncated, found.info.sql)
+
+
+def _scope(query: ListQuery) -> Scope:
+    return Scope(query.tenant, query.start, query.end)
+
+
+def _page(query: ListQuery) -> PageRequest:
+    after = None if query.after is None else Position(*query.after)
+    return PageRequest(query.sort, query.descending, after, query.limit)
+
+
+def _slice(page: Page[_Row]) -> Slice[_Row]:
+    return Slice(page.rows, _place(page.next))
+
+
+def _place(position: Position | None) -> tuple[str, str] | None:
+    return None if position is None else (position.value, position.id)
+
+
+def _investigation(row: object) -> InvestigationView:
+    return InvestigationView.model_validate(row, from_attributes=True)
+
+
+def _alarm(row: object) -> AlarmView:
+    return AlarmView.model_validate(row, from_attributes=True)
+
+
+def _group(group: CostGroup) -> CostGroupView:
+    return CostGroupView.model_validate(group, from_attributes=True)
+
+
+class RequestsByHand:
+    """Satisfies api.read_ports.ManualRequests."""
+
+    def about_incident(self, incident: Incident, now: datetime, name: str) -> InvestigationRequested:
+        return InvestigationRequested(
+            tenant=incident.tenant,
+            occurred_at=incident.occurred_at,
+            investigation_id=ids.stable_id("inv", incident.incident_id, "manual", name),
+            incident=incident,
+            kind=RequestKind.MANUAL,
+            policy="manual@1",
+            reason="asked by hand",
+            priority=_PRIORITY,
+            observe_s=DEFAULT_POLICY.observe_s,
+            requested_at=now,
+        )
+
+    def about_service(
+        self, tenant: str, service: str, at: datetime, now: datetime, name: str
+    ) -> InvestigationRequested:
+        return self.about_incident(manual_request(tenant, service, at).incident, now, name)
+
+
+@dataclass(slots=True)
+class BrokerTopics:
+    """Satisfies api.read_ports.TopicStates: asks the broker at most every few seconds, for all who ask."""
+
+    kafka: KafkaSettings
+    clock: SystemClock
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _known: tuple[TopicView, ...] = ()
+    _until: float = float("-inf")
+
+    async def topics(self) -> tuple[TopicView, ...]:
+        """Raises UnavailableError."""
+        async with self._turn:
+            if self.clock.monotonic() >= self._until:
+                async with open_admin(self.kafka) as admin:
+                    self._known = await _looked(admin, self.kafka.names)
+                self._until = self.clock.monotonic() + _KEPT_S
+            return self._known
+
+
+async def _looked(admin: TopicAdmin, names: TopicNames) -> tuple[TopicView, ...]:
+    held: dict[str, int] = defaultdict(int)
+    for one in await admin.ends():
+        held[one.topic] += one.end - one.beginning
+    lags = await _lags(admin, names.prefix)
+    return tuple(_topic(topic, names, held, lags[topic.name]) for topic in CATALOGUE.values())
+
+
+async def _lags(admin: TopicAdmin, prefix: str) -> dict[str, list[ConsumerLag]]:
+    """A group reads a topic if it ever committed there."""
+    lags: dict[str, list[ConsumerLag]] = defaultdict(list)
+    for group in await admin.groups():
+        if not group.startswith(f"{prefix}{_GROUPS}"):
+            continue
+        behind: dict[str, int] = defaultdict(int)
+        reads: set[str] = set()
+        for one in await admin.lag(group):
+            behind[one.topic] += one.lag
+            if one.committed is not None:
+                reads.add(one.topic)
+        for topic in sorted(reads):
+            lags[topic].append(ConsumerLag(group=group, lag=behind[topic]))
+    return lags
+
+
+def _topic(topic: Topic, names: TopicNames, held: dict[str, int], consumers: list[ConsumerLag]) -> TopicView:
+    exists = topic.name in held
+    return TopicView(
+        topic=topic.name,
+        name_on_broker=names.on_broker(topic.name),
+        key=topic.key,
+        event_type=topic.event.TYPE,
+        partitions=topic.partitions,
+        retention_s=None if topic.retention is None else topic.retention.total_seconds(),
+        compacted=topic.compacted,
+        subject=f"{names.on_broker(topic.name)}-value",
+        schema_id=builtin_registry().current[topic.name].id,
+        exists=exists,
+        messages=held[topic.name] if exists else None,
+        consumers=tuple(consumers),
+    )
