@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from typing import Final
 
@@ -65,7 +66,18 @@ def _credential(headers: Headers) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip()
+    if scheme.lower() == "basic":
+        return _password(token)
     return headers.get("x-api-key", "").strip()
+
+
+def _password(token: str) -> str:
+    """Return the key of a client that only knows user and password (RFC 7617), such as the Avro clients: the password."""
+    try:
+        user, _, password = base64.b64decode(token.strip(), validate=True).decode().partition(":")
+    except ValueError:
+        return ""
+    return password or user
 
 
 def _refuse_over_limit(verdict: RateVerdict) -> None:
