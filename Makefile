@@ -9,7 +9,7 @@ FAULT ?= slow-dependency
 SEED ?= 1
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo test test-kafka check format schemas docs lock clean up
+.PHONY: help install demo test test-kafka test-stack check format schemas docs lock clean up
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ test: install ## Run the default lanes: unit, property, contract, integration an
 
 test-kafka: install ## Run the Apache Kafka lane (Java 17 and Maven)
 	@$(PYTEST) -m kafka $(ARGS)
+
+test-stack: install ## Run the lane of outside programs: Debian's redis-server, postgresql, prometheus, prometheus-alertmanager
+	@TOCSIN_LANE=stack $(PYTEST) -m stack $(ARGS)
 
 check: install ## Lint, types, package rule, schema compatibility, documentation
 	@$(BIN)/ruff format --check .

