@@ -80,11 +80,11 @@ def _info(release: str) -> Node:
 
 
 def _server() -> Node:
-    registry = {"schemaRegistryUrl": "http://localhost:8080", "schemaRegistryVendor": "confluent"}
+    registry = {"schemaRegistryUrl": "http://localhost:8080/registry", "schemaRegistryVendor": "confluent"}
     return {
         "host": "{broker}",
         "protocol": "kafka",
-        "description": "An installation's broker. Its API is the Schema Registry to read from.",
+        "description": "An installation's broker. Its API serves the schemas in the form of the Schema Registry.",
         "variables": {"broker": {"default": "localhost:9092", "description": "`host:port`."}},
         "bindings": {"kafka": {**registry, **_BINDING}},
     }
