@@ -151,13 +151,21 @@ class IdempotencyStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class StoredDocument:
-    """One piece of configuration: `body` is JSON, `etag` changes with every change of it."""
+class StoredDocument(Protocol):
+    """One piece of configuration."""
 
-    id: str
-    body: str
-    etag: str
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def body(self) -> str:
+        """JSON."""
+        ...
+
+    @property
+    def etag(self) -> str:
+        """Changes with every change."""
+        ...
 
 
 class Documents(Protocol):

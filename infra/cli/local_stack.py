@@ -7,9 +7,10 @@ import random
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from infra.cli.context import begin_log_epoch, kafka_settings
 from infra.cli.topics import ensure_topics
@@ -28,13 +29,14 @@ from streams.kafka import KafkaSettings
 
 __all__ = ["ROLES", "GivenPorts", "LocalStack", "plan_of"]
 
-ROLES = ("stream", "detect", "investigate", "land")
+ROLES = ("stream", "detect", "investigate", "land", "api")
 # A role that needs no table starts while ClickHouse still does: that takes longest.
 _NEEDS: Final = {
     "stream": ("broker", "redis"),
     "detect": ("broker",),
     "investigate": ("broker", "redis", "clickhouse"),
     "land": ("broker", "redis", "clickhouse"),
+    "api": ("broker", "redis", "clickhouse"),
 }
 
 
@@ -45,9 +47,12 @@ class GivenPorts:
     kafka: int | None = None
     redis: int | None = None
     clickhouse: int | None = None
+    api: int | None = None
 
 
-def plan_of(settings: Settings, broker: BrokerKind, ports: GivenPorts, brokers: int = 1) -> StackPlan:
+def plan_of(
+    settings: Settings, broker: BrokerKind, ports: GivenPorts, brokers: int = 1, *, with_api: bool = True
+) -> StackPlan:
     """Return which servers to start, and which are elsewhere."""
     control = settings.control_database
     return StackPlan(
@@ -57,6 +62,9 @@ def plan_of(settings: Settings, broker: BrokerKind, ports: GivenPorts, brokers: 
         broker_port=ports.kafka,
         redis_port=ports.redis,
         clickhouse_port=ports.clickhouse,
+        with_api=with_api,
+        api_host=settings.api.host,
+        api_port=ports.api or settings.api.port or None,
         external_kafka=settings.kafka.bootstrap_servers or None,
         external_redis=settings.redis.url or None,
         external_clickhouse=settings.clickhouse.url or None,
@@ -80,9 +88,10 @@ class LocalStack:
     ) -> None:
         """`environment` is added to that of the roles: settings that are not in this process's own."""
         self._settings = settings
-        self._plan = plan_of(settings, broker, ports or GivenPorts(), brokers)
-        self._book = PortBook(random.SystemRandom())
         self._roles = tuple(roles)
+        with_api = "api" in self._roles
+        self._plan = plan_of(settings, broker, ports or GivenPorts(), brokers, with_api=with_api)
+        self._book = PortBook(random.SystemRandom())
         self._environment = dict(environment or {})
         self._addresses: Addresses | None = None
         self._preparing = asyncio.Lock()
@@ -174,7 +183,8 @@ class LocalStack:
         return min(3, self._plan.brokers)
 
     def _role_specs(self, addresses: Addresses) -> tuple[ProcessSpec, ...]:
-        return tuple(self._role_spec(role, addresses) for role in self._roles)
+        specs = (self._role_spec(role, addresses) for role in self._roles)
+        return tuple(_with_address(spec, addresses) if spec.name == "api" else spec for spec in specs)
 
     def _role_spec(self, role: str, addresses: Addresses) -> ProcessSpec:
         port = self._book.free()
@@ -200,6 +210,19 @@ class LocalStack:
             depends_on=_NEEDS[role],
             cure=f"Read its log; `tocsin role {role}` runs it in the foreground.",
         )
+
+
+def _with_address(spec: ProcessSpec, addresses: Addresses) -> ProcessSpec:
+    """The API has a second port, and is there when it answers on that."""
+    where = urlsplit(addresses.api_url or "")
+    assert where.hostname is not None
+    assert where.port is not None
+    return replace(
+        spec,
+        env={**spec.env, "TOCSIN_API__PORT": str(where.port)},
+        ready=HttpOk(where.hostname, where.port, "/health"),
+        ports=(where.port, *spec.ports),
+    )
 
 
 def log_path(data_dir: Path, name: str) -> Path:

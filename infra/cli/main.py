@@ -43,6 +43,7 @@ _COMMANDS: Final = {
     "report": _Command("infra.cli.incidents", "report", _USE),
     "evidence": _Command("infra.cli.evidence", "evidence", _USE),
     "costs": _Command("infra.cli.costs", "costs", _USE),
+    "keys": _Command("infra.cli.keys", "app", _CARE),
     "verify": _Command("infra.cli.verify", "verify", _CARE),
     "dlq": _Command("infra.cli.dlq", "app", _CARE),
     "eval": _Command("infra.cli.eval", "evaluate", _CARE),

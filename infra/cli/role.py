@@ -17,7 +17,7 @@ from infra.runtime.telemetry import serve_metrics
 
 __all__ = ["role"]
 
-RoleName = Literal["stream", "detect", "investigate", "land"]
+RoleName = Literal["stream", "detect", "investigate", "land", "api"]
 _Run = Callable[[RoleProcess, asyncio.Event], Awaitable[None]]
 
 
@@ -60,3 +60,7 @@ def _runner(name: RoleName) -> _Run:
             from infra.cli.compose import land  # noqa: PLC0415
 
             return land.run
+        case "api":
+            from infra.cli.compose import api  # noqa: PLC0415
+
+            return api.run

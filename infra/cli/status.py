@@ -33,6 +33,7 @@ def show_state(state: StackState) -> None:
     out.print(table("Processes", ("name", "state", "pid", "ports", "restarts", "log"), rows))
     where = state.addresses
     servers = (
+        *((("API", where.api_url),) if where.api_url else ()),
         ("Kafka", where.kafka),
         ("ClickHouse", where.clickhouse_url),
         ("Redis", where.redis_url.rpartition("@")[2]),

@@ -12,6 +12,7 @@ import typer
 
 from infra.cli.console import err
 from infra.cli.context import load_settings
+from infra.cli.key_ring import admin_key_file, make_first_key
 from infra.cli.local_stack import GivenPorts, LocalStack, log_path
 from infra.cli.options import Broker, DataDir
 from infra.cli.status import show_state
@@ -38,6 +39,7 @@ def up(
     clickhouse_port: Annotated[
         int | None, typer.Option(help="Port of ClickHouse.", show_default="free")
     ] = None,
+    api_port: Annotated[int | None, typer.Option(help="Port of the API.", show_default="free")] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything runs.")] = False,
     data: DataDir = None,
 ) -> None:
@@ -50,23 +52,34 @@ def up(
     if detach:
         _detach(settings, sys.argv[1:])
         return
-    ports = GivenPorts(kafka_port, redis_port, clickhouse_port)
+    ports = GivenPorts(kafka_port, redis_port, clickhouse_port, api_port)
     asyncio.run(_run(settings, LocalStack(settings, broker=broker, brokers=brokers, ports=ports)))
 
 
 async def _run(settings: Settings, stack: LocalStack) -> None:
+    key = await make_first_key(settings)
     with stop_on_signals() as stop:
         err.print("starting ...", highlight=False)
         async with stack.open(show_event, stop) as running:
             state = read_state(settings.data_dir)
             assert state is not None
             show_state(state)
+            _show_key(key, settings)
             err.print("Ctrl-C stops everything.", highlight=False)
             await running.supervisor.run()
             err.print("stopping ...", highlight=False)
 
 
+def _show_key(key: str | None, settings: Settings) -> None:
+    """Show the first key, this once; on standard error, as a program that reads our output is not to have it."""
+    if key is not None:
+        err.print("\nThe first API key, of an admin. It is not shown again:", highlight=False)
+        err.print(f"  {key}", highlight=False, soft_wrap=True)
+        err.print(f"This user also finds it in {admin_key_file(settings.data_dir)}.", highlight=False)
+
+
 def _detach(settings: Settings, arguments: list[str]) -> None:
+    key = asyncio.run(make_first_key(settings))
     own = [argument for argument in arguments if argument not in ("--detach", "-d")]
     log = log_path(settings.data_dir, "up")
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -85,6 +98,7 @@ def _detach(settings: Settings, arguments: list[str]) -> None:
                 raise UnavailableError("the stack did not start", cure=f"Read {log}.")
             time.sleep(0.1)
     show_state(state)
+    _show_key(key, settings)
 
 
 def _ready_state(settings: Settings, pid: int) -> StackState | None:

@@ -13,7 +13,13 @@ from pathlib import Path
 from infra.local.kafka import find_java
 from infra.local.kafka.jars import find_maven
 from infra.local.ports import PortBook
-from infra.local.reachability import why_no_clickhouse, why_no_kafka, why_no_postgres, why_no_redis
+from infra.local.reachability import (
+    why_no_api,
+    why_no_clickhouse,
+    why_no_kafka,
+    why_no_postgres,
+    why_no_redis,
+)
 from infra.local.redis_server import redis_binary
 from infra.local.stack import StackPlan
 from infra.local.state import Addresses, ProcessState, StackState, read_state
@@ -53,13 +59,14 @@ class CheckFailed:
 
 Check = CheckOk | CheckWarning | CheckFailed
 
+WhyNot = Callable[[str], str | None]
+"""Tries an address: None when it answers, else why not; or raises TocsinError with a cure."""
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
     """What a check asks of the machine; sizes in bytes."""
 
-WhyNot = Callable[[str], str | None]
-"""Tries an address: None when it answers, else why not; or raises TocsinError with a cure."""
     python: tuple[int, int]
     has_module: Callable[[str], bool]
     free_bytes: Callable[[Path], int]
@@ -179,6 +186,7 @@ def _ports(plan: StackPlan, ports: PortBook) -> Iterator[Check]:
         "Kafka's controller": plan.controller_port if plan.external_kafka is None else None,
         "Redis": plan.redis_port if plan.external_redis is None else None,
         "ClickHouse": plan.clickhouse_port if plan.external_clickhouse is None else None,
+        "the API": plan.api_port if plan.with_api else None,
     }
     for purpose, port in wanted.items():
         if port is not None:
@@ -217,6 +225,8 @@ def _addresses(plan: StackPlan, running: Addresses | None, why_not: WhyNot) -> I
     postgres = running.postgres_url if running else plan.external_postgres
     if postgres is not None:
         yield _reached("postgresql", postgres, why_no_postgres)
+    if running is not None and running.api_url is not None:
+        yield _reached("api", running.api_url, why_no_api)
 
 
 def _reached(name: str, address: str, why_not: WhyNot) -> Check:

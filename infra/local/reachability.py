@@ -18,6 +18,7 @@ from schemas.errors import ConfigurationError
 __all__ = [
     "HostPort",
     "parse_bootstrap",
+    "why_no_api",
     "why_no_clickhouse",
     "why_no_kafka",
     "why_no_postgres",
@@ -81,6 +82,19 @@ def why_no_clickhouse(url: str, *, timeout_s: float = 3.0) -> str | None:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return f"{type(error).__name__}: {error}"
     return None if answer.status_code == httpx.codes.OK else f"/ping answers {answer.status_code}"
+
+
+def why_no_api(url: str, *, timeout_s: float = 3.0) -> str | None:
+    """None when GET /ready answers 200, else what is not ready or why there is no answer."""
+    try:
+        answer = httpx.get(f"{url}/ready", timeout=timeout_s)
+        parts = answer.json().get("parts", {})
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+    if answer.status_code == httpx.codes.OK:
+        return None
+    missing = ", ".join(name for name, ready in parts.items() if not ready)
+    return f"/ready answers {answer.status_code}, not ready: {missing or 'it is stopping'}"
 
 
 def why_no_postgres(url: str, *, timeout_s: float = 3.0) -> str | None:

@@ -29,17 +29,22 @@ class StackPlan:
 
     `external_kafka` is `host:port[,host:port]`, `external_redis` a `redis://` URL, `external_clickhouse` an `http(s)://` URL,
     `external_postgres` a `postgresql://` URL, which replaces SQLite's file.
-    `jars_dir` is where Apache Kafka's jars are kept, by default in the data folder.
+    `brokers` is how many nodes of Apache Kafka to start; given ports are those of the first.
+    `with_api` says that a role serves HTTP, and so needs a port.
+    `jars_dir` is where its jars are kept, by default in the data folder.
     """
 
     data_dir: Path
     broker: BrokerKind = "tansu"
+    brokers: int = 1
     broker_port: int | None = None
     controller_port: int | None = None
-    brokers: int = 1
     redis_port: int | None = None
     redis_password: str | None = None
     clickhouse_port: int | None = None
+    with_api: bool = False
+    api_host: str = "127.0.0.1"
+    api_port: int | None = None
     external_kafka: str | None = None
     external_redis: str | None = None
     external_clickhouse: str | None = None
@@ -77,6 +82,7 @@ def build_stack(plan: StackPlan, ports: PortBook, extra: ExtraProcesses = lambda
         clickhouse_url=clickhouse,
         sqlite_path=_sqlite(plan),
         postgres_url=plan.external_postgres,
+        api_url=_api_url(plan, ports),
     )
     servers = (*broker, *redis_specs, *front)
     roles = tuple(_after(spec, servers) for spec in extra(addresses))
@@ -96,12 +102,6 @@ def _broker(plan: StackPlan, ports: PortBook) -> tuple[str, tuple[ProcessSpec, .
             assert_never(plan.broker)
 
 
-def _redis(plan: StackPlan, ports: PortBook) -> tuple[str, tuple[ProcessSpec, ...]]:
-    if plan.external_redis is not None:
-        return plan.external_redis, ()
-    port = ports.choose(plan.redis_port, purpose="Redis")
-    password = plan.redis_password
-    spec = redis_spec(plan.data_dir / "redis", port=port, password=password, log_file=_log(plan, "redis"))
 def _apache(plan: StackPlan, ports: PortBook, port: int) -> tuple[str, tuple[ProcessSpec, ...]]:
     folder = plan.data_dir / "kafka"
     controller = ports.choose(plan.controller_port, purpose="Kafka's controller")
@@ -111,6 +111,12 @@ def _apache(plan: StackPlan, ports: PortBook, port: int) -> tuple[str, tuple[Pro
     return ",".join(f"127.0.0.1:{port}" for port, _ in places), specs
 
 
+def _redis(plan: StackPlan, ports: PortBook) -> tuple[str, tuple[ProcessSpec, ...]]:
+    if plan.external_redis is not None:
+        return plan.external_redis, ()
+    port = ports.choose(plan.redis_port, purpose="Redis")
+    password = plan.redis_password
+    spec = redis_spec(plan.data_dir / "redis", port=port, password=password, log_file=_log(plan, "redis"))
     return redis_url(port, password=password), (spec,)
 
 
@@ -137,6 +143,14 @@ def _sqlite(plan: StackPlan) -> Path | None:
     path = plan.sqlite_path or plan.data_dir / "sqlite" / "tocsin.db"
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.resolve()
+
+
+def _api_url(plan: StackPlan, ports: PortBook) -> str | None:
+    """Where this machine reaches the API, also when it listens on every address."""
+    if not plan.with_api:
+        return None
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(plan.api_host, plan.api_host)  # noqa: S104 - read, not bound
+    return f"http://{host}:{ports.choose(plan.api_port, purpose='the API')}"
 
 
 def _after(spec: ProcessSpec, servers: Sequence[ProcessSpec]) -> ProcessSpec:

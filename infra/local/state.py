@@ -45,6 +45,7 @@ class Addresses(_Frozen):
     clickhouse_url: str
     sqlite_path: Path | None = None
     postgres_url: str | None = None
+    api_url: str | None = None
 
 
 class ProcessState(_Frozen):

@@ -23,6 +23,7 @@ from infra.runtime.sql_address import SqlAddress, parse_sql_url
 from schemas.errors import ConfigurationError
 
 __all__ = [
+    "ApiSection",
     "ClickHouseSection",
     "DetectSection",
     "InvestigateSection",
@@ -51,9 +52,9 @@ class KafkaSection(_Section):
     """Put before every topic's and group's name, so that two installations can share a broker."""
     embedded: bool = False
     """The broker is Tansu: no idempotent producer, quick joins."""
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     idempotent: bool | None = None
     """Whether producers ask the broker to drop their repeats. Empty: yes, unless the broker is embedded."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """As the broker wants it; SASL needs a user name and a password."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
     """How to prove who we are, where the protocol is SASL."""
@@ -197,6 +198,29 @@ class LandSection(_Section):
     """Names the incarnation of the broker's log: set another one when a log was lost and begun anew."""
 
 
+class ApiSection(_Section):
+    """HTTP for people and programs."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; `0.0.0.0` or `::` for all."""
+    port: int = Field(default=0, ge=0, le=65_535)
+    """Port to listen on; 0 picks a free one, which `tocsin status` tells."""
+    pepper_file: str = ""
+    """File of the secret with which API keys are hashed and cursors signed. Empty: `secrets/pepper` in the data folder."""
+    max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
+    """A larger request is refused."""
+    max_json_depth: int = Field(default=32, ge=4, le=512)
+    """JSON that nests deeper is refused."""
+    rate_per_s: float = Field(default=1_000.0, gt=0)
+    """Requests a second that each key may make in the long run."""
+    rate_burst: int = Field(default=2_000, ge=1)
+    """Requests that each key may make at once."""
+    ready_max_lag: int = Field(default=100_000, ge=0)
+    """Messages that a consumer group may be behind before `/ready` says no."""
+    ready_max_rss_mb: int = Field(default=1_024, ge=64)
+    """Resident memory of this process, in MiB, from which on `/ready` says no."""
+
+
 class LlmProvider(_Section):
     """An OpenAI-compatible endpoint. Several are tried in turn."""
 
@@ -260,6 +284,7 @@ class Settings(BaseSettings):
     detect: DetectSection = DetectSection()
     investigate: InvestigateSection = InvestigateSection()
     land: LandSection = LandSection()
+    api: ApiSection = ApiSection()
     llm: LlmSection = LlmSection()
     telemetry: TelemetrySection = TelemetrySection()
 
@@ -286,6 +311,10 @@ class Settings(BaseSettings):
         """The same PostgreSQL server, or a file beside SQLite's: checkpoints are written often, and alone."""
         control = self.control_database
         return control.with_name("checkpoints.sqlite") if isinstance(control, Path) else control
+
+    @property
+    def pepper_file(self) -> Path:
+        return Path(self.api.pepper_file) if self.api.pepper_file else self.data_dir / "secrets" / "pepper"
 
     @property
     def data_wait(self) -> timedelta:

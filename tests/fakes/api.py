@@ -23,9 +23,9 @@ from api.ports import (
     Reservation,
     Reserved,
     StillRunning,
-    StoredDocument,
     StoredResponse,
 )
+from infra.runtime.sql.documents import Document
 from schemas.access import Principal, Role
 from schemas.control import Tenant
 from schemas.events import Event
@@ -143,11 +143,11 @@ class DocumentsInMemory:
 
     bodies: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
-    async def get(self, kind: str, tenant: str, name: str) -> StoredDocument | None:
+    async def get(self, kind: str, tenant: str, name: str) -> Document | None:
         body = self.bodies.get((kind, tenant, name))
         return None if body is None else _stored(name, body)
 
-    async def page(self, kind: str, tenant: str, *, after: str, limit: int) -> tuple[StoredDocument, ...]:
+    async def page(self, kind: str, tenant: str, *, after: str, limit: int) -> tuple[Document, ...]:
         named = sorted((name, body) for (k, t, name), body in self.bodies.items() if (k, t) == (kind, tenant))
         return tuple(_stored(name, body) for name, body in named if name > after)[:limit]
 
@@ -169,8 +169,8 @@ class DocumentsInMemory:
         return True
 
 
-def _stored(name: str, body: str) -> StoredDocument:
-    return StoredDocument(name, body, hashlib.sha256(body.encode()).hexdigest()[:16])
+def _stored(name: str, body: str) -> Document:
+    return Document(name, body, hashlib.sha256(body.encode()).hexdigest()[:16])
 
 
 class PlainTenants:

@@ -28,6 +28,7 @@ def test_only_roles_that_use_the_tables_wait_for_clickhouse(tmp_path: Path) -> N
         "detect": ("broker",),
         "investigate": ("broker", "redis", "clickhouse"),
         "land": ("broker", "redis", "clickhouse"),
+        "api": ("broker", "redis", "clickhouse"),
     }
 
 
