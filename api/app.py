@@ -24,8 +24,10 @@ from api.http.answers import HANDLED, answer
 from api.http.config import policies, runbooks, silences, tenant, topology
 from api.http.edge import Edge
 from api.http.gate import Gate
+from api.http.intake import events, otlp, prometheus
 from api.http.openapi import install_openapi
 from api.http.readiness import Readiness
+from api.intake.counters import CounterBook
 from api.options import ApiOptions
 from api.ports import Deps
 
@@ -38,6 +40,9 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     topology.router,
     runbooks.router,
     tenant.router,
+    events.router,
+    prometheus.router,
+    otlp.router,
     incidents.router,
     investigations.router,
     investigation_events.router,
@@ -64,7 +69,7 @@ def create_app(options: ApiOptions, deps: Deps) -> FastAPI:
         middleware=[Middleware(Edge, deps), Middleware(Gate, deps, options)],
         exception_handlers=dict.fromkeys(HANDLED, answer),
     )
-    app.state.deps, app.state.options = deps, options
+    app.state.deps, app.state.options, app.state.counters = deps, options, CounterBook()
     app.state.readiness = Readiness(
         deps.probes, deps.clock, timeout_s=options.probe_timeout_s, keep_s=options.probe_keep_s
     )

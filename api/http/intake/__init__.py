@@ -1,0 +1,1 @@
+"""Routes on which events come in."""

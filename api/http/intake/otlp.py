@@ -1,0 +1,89 @@
+"""OTLP over HTTP: metrics and logs, protobuf and JSON."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsPartialSuccess,
+    ExportLogsServiceResponse,
+)
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsPartialSuccess,
+    ExportMetricsServiceResponse,
+)
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.http.intake.answer import body_of
+from api.http.intake.receive import Counters, Sender, receive
+from api.http.principal import Ingester
+from api.http.route import api_router, problems
+from api.intake import otlp_logs, otlp_metrics
+from api.intake.otlp import Encoding, encoding_of
+from api.intake.parsed import Arrival, Parsed
+
+__all__ = ["router"]
+
+router = api_router("/otlp/v1", "intake")
+
+_BODY: Final = body_of("application/x-protobuf", "application/json")
+_ANSWERS: Final = {
+    200: {"content": {name.value: {"schema": {}} for name in Encoding}, "description": "Taken"},
+    **problems(415),
+}
+_TOLD: Final = 3
+
+
+@router.post("/metrics", response_class=Response, responses=_ANSWERS, openapi_extra=_BODY)
+async def take_otlp_metrics(request: Request, by: Ingester, counters: Counters) -> Response:
+    """Take metrics of OpenTelemetry; what could not be taken is told as partial success."""
+    reading = counters.reading(by.tenant)
+    content_type = request.headers.get("content-type", "")
+
+    def parse(body: bytes, arrival: Arrival) -> Parsed:
+        return otlp_metrics.parse(body, encoding_of(content_type), arrival, reading)
+
+    received = await receive(request, Sender(by, "otlp-metrics", "otlp"), parse)
+    reading.keep()
+    response = ExportMetricsServiceResponse()
+    if received.parsed.problems:
+        rejected = len(received.parsed.problems)
+        response.partial_success.CopyFrom(
+            ExportMetricsPartialSuccess(rejected_data_points=rejected, error_message=_why(received.parsed))
+        )
+    return _answer(response, content_type)
+
+
+@router.post("/logs", response_class=Response, responses=_ANSWERS, openapi_extra=_BODY)
+async def take_otlp_logs(request: Request, by: Ingester) -> Response:
+    """Take log records of OpenTelemetry; what could not be taken is told as partial success."""
+    content_type = request.headers.get("content-type", "")
+
+    def parse(body: bytes, arrival: Arrival) -> Parsed:
+        return otlp_logs.parse(body, encoding_of(content_type), arrival)
+
+    received = await receive(request, Sender(by, "otlp-logs", "otlp"), parse)
+    response = ExportLogsServiceResponse()
+    if received.parsed.problems:
+        rejected = len(received.parsed.problems)
+        response.partial_success.CopyFrom(
+            ExportLogsPartialSuccess(rejected_log_records=rejected, error_message=_why(received.parsed))
+        )
+    return _answer(response, content_type)
+
+
+def _why(parsed: Parsed) -> str:
+    told = [f"{one.pointer}: {one.reason}: {one.detail}" for one in parsed.problems[:_TOLD]]
+    more = [f"and {len(parsed.problems) - _TOLD} more"] if len(parsed.problems) > _TOLD else []
+    return "; ".join([*told, *more])
+
+
+def _answer(response: Message, content_type: str) -> Response:
+    """Answer in the encoding of the request, as OTLP wants it."""
+    encoding = encoding_of(content_type)
+    if encoding is Encoding.JSON:
+        return Response(MessageToJson(response, indent=None), media_type=encoding.value)
+    return Response(response.SerializeToString(), media_type=encoding.value)
