@@ -88,16 +88,14 @@ def test_a_delay_shows_at_once_at_its_place_and_only_above_it(name: str, delay_m
 
 
 @given(st.sampled_from(FaultKind), st.integers(0, 5_000), st.floats(0.2, 1), st.floats(0, 0.19))
-@settings(max_examples=60, deadline=None)
-def test_more_of_a_fault_never_hurts_its_owner_less(
-    kind: FaultKind, seed: int, more: float, less: float
-) -> None:
+@settings(max_examples=100, deadline=None)
+def test_more_of_a_fault_never_hurts_less(kind: FaultKind, seed: int, more: float, less: float) -> None:
+    """What is hurt is slower or fails more; a service that fails at once may even be quicker."""
     fault = choose_fault(kind, seed)
 
-    def p95(level: float) -> float:
+    def hurt(level: float) -> float:
         under = stresses(fault, level)
-        flow = Flow()
-        victims = list(under)
-        return max(flow.step(1.0, under)[name].p95_ms / NOMINAL[name].p95_ms for name in victims)
+        vitals = Flow().step(1.0, under)
+        return max(max(vitals[n].p95_ms / NOMINAL[n].p95_ms, 1 + vitals[n].errors) for n in under)
 
-    assert p95(more) >= p95(less) - 1e-6
+    assert hurt(more) >= hurt(less)
