@@ -142,7 +142,7 @@ def _finding(service: str, deviation: Deviation, lines: _Lines, split: _Split) -
     score = abs(deviation.score) * (2.0 if error and grew else 1.0)
     if score < 1 or (error and not grew):
         return None
-    kind = _kind(deviation, error=error)
+    kind = _kind(deviation, error=error, new=_is_new(lines, deviation.key, split))
     return Finding(
         source=Source.LOGS,
         kind=kind,
@@ -156,7 +156,7 @@ def _finding(service: str, deviation: Deviation, lines: _Lines, split: _Split) -
             "template": deviation.key,
             "expected": deviation.expected,
             "observed": deviation.observed,
-            "new": _is_new(deviation),
+            "new": _is_new(lines, deviation.key, split),
             "error": error,
         },
     )
@@ -168,21 +168,22 @@ def _first(lines: _Lines, template: str, split: _Split) -> float | None:
     return times[cut] if cut < len(times) else None
 
 
-def _is_new(deviation: Deviation) -> bool:
-    return deviation.expected == 0
+def _is_new(lines: _Lines, template: str, split: _Split) -> bool:
+    """Whether it was never logged before. That none were due is not enough: a silent service is due nothing."""
+    return lines.times[template][0] >= split.start
 
 
-def _kind(deviation: Deviation, *, error: bool) -> FindingKind:
+def _kind(deviation: Deviation, *, error: bool, new: bool) -> FindingKind:
     if deviation.score > 0 and error:
         return FindingKind.ERROR_BURST
-    return FindingKind.NEW_LOG_TEMPLATE if _is_new(deviation) else FindingKind.LOG_RATE_CHANGE
+    return FindingKind.NEW_LOG_TEMPLATE if new else FindingKind.LOG_RATE_CHANGE
 
 
 def _sentence(service: str, deviation: Deviation, lines: _Lines, split: _Split) -> str:
     length = span(split.end - split.start)
     what = "error line" if deviation.key in lines.errors else "log line"
     text, first = f'"{deviation.key[:_SHOWN]}"', _first(lines, deviation.key, split)
-    if _is_new(deviation):
+    if _is_new(lines, deviation.key, split):
         since = f", first at {clock(first)}" if first is not None else ""
         return f"{service} logs a new {what} {text} {figure(deviation.observed)} times in {length}{since}"
     verb = "more often" if deviation.score > 0 else "less often"
