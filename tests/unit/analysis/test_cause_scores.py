@@ -1,0 +1,212 @@
+"""The ranking's arithmetic: scores and confidences worked out by hand from strengths that are whole numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from agents.analysis.findings import Cause, CauseKind, Finding, FindingKind, Source
+from agents.analysis.fusion import Ranking, rank_causes
+from agents.analysis.signals import Topology
+from tests.fakes.about import about
+from tests.fakes.clues import measured
+
+NOBODY: frozenset[str] = frozenset()
+NO_GRAPH = Topology()
+WEB_DB = Topology(calls={"web": frozenset({"db"})}, nodes=frozenset({"web", "db"}))
+
+
+def cpu(service: str, strength: float, **data: Any) -> Finding:
+    return measured(service, "cpu", 2.0**strength - 1.0, **data)
+
+
+def slow(service: str, strength: float, **data: Any) -> Finding:
+    """Latency weighs nine tenths of a resource."""
+    return measured(service, "latency", 2.0**strength - 1.0, **data)
+
+
+def deploy(service: str, score: float = 2.0, change_kind: str = "deploy") -> Finding:
+    return Finding(
+        source=Source.CHANGES,
+        kind=FindingKind.RECENT_CHANGE,
+        service=service,
+        subject=f"{service}|c1|recent_change",
+        statement=f"{service} deployed",
+        score=score,
+        data={"change_kind": change_kind},
+    )
+
+
+def rank(
+    *findings: Finding,
+    topology: Topology = NO_GRAPH,
+    alarmed: str = "",
+    indicator: str = "",
+) -> Ranking:
+    return rank_causes(findings, topology, alarmed, indicator, NOBODY)
+
+
+def scores(ranking: Ranking) -> dict[str, float]:
+    return {cause.service: cause.score for cause in ranking.causes}
+
+
+def sure(*strengths: float) -> list[float]:
+    total = sum(s**3 for s in strengths)
+    return [s**3 / total * (1.0 - math.exp(-s / 2.0)) for s in strengths]
+
+
+def test_a_service_scores_what_it_shows() -> None:
+    assert scores(rank(cpu("a", 4.0))) == {"a": about(4.0)}
+    assert scores(rank(cpu("a", 4.0), slow("a", 2.0))) == {"a": about(4.0 + 1.8 / 2)}
+
+
+def test_one_suspect_is_as_sure_as_it_is_strong() -> None:
+    (cause,) = rank(cpu("a", 4.0)).causes
+    assert cause.confidence == pytest.approx(1.0 - math.exp(-2.0))
+
+
+def test_suspects_share_the_confidence_by_the_cube_of_their_scores() -> None:
+    ranking = rank(cpu("a", 4.0), cpu("b", 2.0), cpu("c", 1.0))
+    assert [c.confidence for c in ranking.causes] == [about(one) for one in sure(4.0, 2.0, 1.0)]
+
+
+def test_what_another_explains_is_taken_off_and_given_in_part() -> None:
+    got = scores(rank(slow("web", 2.0), cpu("db", 4.0), topology=WEB_DB, alarmed="web"))
+    assert got == {"web": 0.0, "db": about(4.0 + 0.35 * 1.8)}
+
+
+def test_what_is_explained_in_half_stays_in_half() -> None:
+    got = scores(rank(slow("web", 4.0), cpu("db", 1.8), topology=WEB_DB, alarmed="web"))
+    assert got["web"] == pytest.approx(3.6 * 0.5)
+    assert got["db"] == pytest.approx(1.8 + 0.35 * min(3.6 * 0.5, 1.8))
+
+
+def test_nobody_gains_more_than_it_shows_itself() -> None:
+    got = scores(rank(slow("web", 5.0), cpu("db", 1.0), topology=WEB_DB, alarmed="web"))
+    assert got["db"] == pytest.approx(1.0 + 0.35 * min(4.5 * (1 / 4.5), 1.0))
+
+
+def test_what_only_it_can_answer_for_is_never_explained_away() -> None:
+    got = scores(rank(slow("web", 2.0), cpu("web", 3.0), cpu("db", 5.0), topology=WEB_DB, alarmed="web"))
+    assert got["web"] == pytest.approx(3.0)
+
+
+def test_only_the_most_of_those_it_explains_counts() -> None:
+    wide = Topology(calls={"a": frozenset({"db"}), "b": frozenset({"db"})}, nodes=frozenset({"a", "b", "db"}))
+    got = scores(rank(slow("a", 2.0), slow("b", 3.0), cpu("db", 5.0), topology=wide))
+    assert got["db"] == pytest.approx(5.0 + 0.35 * 2.7)
+
+
+def test_one_in_the_middle_passes_on_what_it_is_explained_by() -> None:
+    chain = Topology(
+        calls={"web": frozenset({"mid"}), "mid": frozenset({"db"})}, nodes=frozenset({"web", "mid", "db"})
+    )
+    got = scores(rank(slow("web", 3.0), slow("mid", 3.0), cpu("db", 5.0), topology=chain, alarmed="web"))
+    assert (got["web"], got["mid"]) == (0.0, 0.0)
+    assert got["db"] == pytest.approx(5.0 + 0.35 * 2.7)
+
+
+def test_a_change_beside_a_symptom_adds_a_quarter() -> None:
+    assert scores(rank(cpu("a", 4.0), deploy("a"))) == {"a": about((4.0 + 0.8 / 2) * 1.25)}
+
+
+def test_a_change_by_itself_adds_nothing() -> None:
+    assert scores(rank(deploy("a"))) == {"a": about(0.8)}
+
+
+def test_symptoms_of_another_kind_than_the_alarms_weigh_seven_tenths() -> None:
+    assert scores(rank(slow("a", 2.0), indicator="error_rate")) == {"a": about(1.8 * 0.7)}
+    assert scores(rank(slow("a", 2.0), indicator="latency_p95")) == {"a": about(1.8)}
+    assert scores(rank(slow("a", 2.0), indicator="cpu_usage")) == {"a": about(1.8)}
+
+
+class TestWhoCanBeMeant:
+    GRAPH = Topology(
+        calls={"web": frozenset({"db"}), "other": frozenset({"db"})}, nodes=frozenset({"web", "db", "other"})
+    )
+
+    @pytest.mark.parametrize(
+        ("alarmed", "factor"), [("web", 0.8), ("other", 1.0), ("", 1.0), ("nobody", 1.0)]
+    )
+    def test_one_that_the_alarmed_never_calls_weighs_less(self, alarmed: str, factor: float) -> None:
+        got = scores(rank(cpu("other", 4.0), topology=self.GRAPH, alarmed=alarmed))
+        assert got["other"] == pytest.approx(4.0 * factor)
+
+    def test_one_that_no_call_was_seen_of_weighs_least(self) -> None:
+        got = scores(rank(cpu("idle", 4.0), topology=self.GRAPH, alarmed="web"))
+        assert got["idle"] == pytest.approx(4.0 * 0.8 * 0.4)
+
+    @pytest.mark.parametrize(
+        "graph",
+        [
+            Topology(calls={"web": frozenset({"idle"})}),
+            Topology(calls={"idle": frozenset({"db"})}),
+            Topology(calls={"web": frozenset({"db"})}, nodes=frozenset({"idle"})),
+            Topology(calls={"web": frozenset({"db"})}, hosted_on={"idle": "n"}),
+            Topology(calls={"web": frozenset({"db"})}, hosted_on={"web": "idle"}),
+            Topology(calls={"web": frozenset({"db"})}, instance_of={"idle": "web"}),
+            Topology(nodes=frozenset({"web"})),
+        ],
+    )
+    def test_a_place_in_the_graph_is_enough_to_be_meant(self, graph: Topology) -> None:
+        assert scores(rank(cpu("idle", 4.0), topology=graph))["idle"] == pytest.approx(4.0)
+
+    @pytest.mark.parametrize(
+        ("calls", "factor"),
+        [
+            ({"web": {"edge"}}, 0.6),
+            ({"web": {"edge"}, "api": {"edge"}}, 1.0),
+            ({"web": {"edge"}, "edge": {"db"}}, 1.0),
+            ({"web": {"db"}}, 1.0),
+        ],
+    )
+    def test_a_leaf_of_one_caller_that_nothing_is_measured_inside_of_weighs_less(
+        self, calls: dict[str, set[str]], factor: float
+    ) -> None:
+        graph = Topology(
+            calls={caller: frozenset(callees) for caller, callees in calls.items()},
+            nodes=frozenset({"web", "api", "edge", "db"}),
+        )
+        got = scores(rank(slow("edge", 2.0, instrumented=False), topology=graph))
+        assert got["edge"] == pytest.approx(1.8 * factor)
+
+    def test_one_measurement_from_inside_is_enough(self) -> None:
+        graph = Topology(calls={"web": frozenset({"edge"})})
+        outside, within = slow("edge", 2.0, instrumented=False), cpu("edge", 2.0, instrumented=True)
+        assert scores(rank(outside, within, topology=graph))["edge"] == pytest.approx(2.0 + 0.9)
+
+
+def test_the_best_comes_first_and_equals_by_name() -> None:
+    assert [c.service for c in rank(cpu("z", 3.0), cpu("b", 2.0), cpu("a", 2.0)).causes] == ["z", "a", "b"]
+
+
+def test_a_candidate_nothing_is_known_of_comes_last() -> None:
+    ranking = rank_causes([cpu("a", 3.0)], Topology(), "", "", frozenset({"a", "0"}))
+    assert [(c.service, c.score) for c in ranking.causes] == [("a", about(3.0)), ("0", 0.0)]
+    assert ranking.causes[1] == Cause(
+        service="0",
+        kind=CauseKind.UNKNOWN,
+        confidence=0.0,
+        score=0.0,
+        statement="Nothing was found against 0",
+    )
+
+
+def test_everybody_seen_is_ranked_where_nobody_is_a_candidate() -> None:
+    graph = Topology(calls={"web": frozenset({"db"})}, nodes=frozenset({"idle"}))
+    assert {c.service for c in rank(cpu("a", 1.0), topology=graph).causes} == {"a", "web", "idle"}
+
+
+def test_only_the_symptoms_of_others_are_credited_to_who_explains_them() -> None:
+    got = scores(rank(slow("web", 2.0), cpu("web", 5.0), cpu("db", 4.0), topology=WEB_DB, alarmed="web"))
+    assert got["db"] == pytest.approx(4.0 + 0.35 * 1.8)
+
+
+def test_who_is_explained_in_half_is_credited_in_half() -> None:
+    chain = Topology(
+        calls={"web": frozenset({"mid"}), "mid": frozenset({"db"})}, nodes=frozenset({"web", "mid", "db"})
+    )
+    got = scores(rank(slow("web", 1.0), slow("mid", 4.0), cpu("db", 1.8), topology=chain, alarmed="web"))
+    assert got["mid"] == pytest.approx(1.8 + 0.35 * min(0.9, 1.8) * 0.5)

@@ -1,0 +1,158 @@
+"""Symptoms that come from who shares the host, or from the load that a caller makes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agents.analysis.clues import Clue
+from agents.analysis.findings import CauseKind, FindingKind
+from agents.analysis.signals import Topology
+from agents.analysis.topology import Explanation, explanations
+from tests.fakes.about import about
+from tests.fakes.clues import by_service, clue
+
+CPU, LATENCY, ERRORS, TRAFFIC = CauseKind.CPU, CauseKind.LATENCY, CauseKind.ERRORS, CauseKind.TRAFFIC
+WEB_DB = Topology(calls={"web": frozenset({"db"})}, nodes=frozenset({"web", "db"}))
+
+
+def slow(service: str, strength: float = 4.0, **data: Any) -> Clue:
+    return clue(service, LATENCY, strength, own=False, **data)
+
+
+def failing(service: str, strength: float = 4.0) -> Clue:
+    return clue(service, ERRORS, strength, own=False)
+
+
+def busy(service: str, strength: float = 4.0, **data: Any) -> Clue:
+    return clue(service, CPU, strength, own=True, **data)
+
+
+def explained(*clues: Clue, topology: Topology = WEB_DB) -> dict[str, Explanation]:
+    return explanations(by_service(*clues), topology)
+
+
+def share(*clues: Clue, topology: Topology = WEB_DB) -> float:
+    """How much of the symptoms of `web` is explained."""
+    return explained(*clues, topology=topology)["web"].share
+
+
+class TestNeighbours:
+    HOSTED = Topology(hosted_on={"web": "node-1", "batch": "node-1", "far": "node-2"})
+
+    def test_a_greedy_neighbour_explains_a_little_less_than_a_callee(self) -> None:
+        found = explained(slow("web", 4.0), busy("batch", 2.0), topology=self.HOSTED)
+        assert found["web"] == Explanation("web", "batch", about(0.8 * 0.5), "shares node-1 with")
+
+    def test_where_the_sufferer_starves_it_explains_all(self) -> None:
+        starving = clue("web", CPU, 1.0, own=False, starved=True)
+        assert share(slow("web", 5.0), starving, busy("batch", 1.0), topology=self.HOSTED) == pytest.approx(
+            0.8
+        )
+
+    @pytest.mark.parametrize(
+        "starving",
+        [
+            clue("web", CPU, 0.9, own=False, starved=True),
+            clue("web", CPU, 3.0, own=False, bad=False, starved=True),
+        ],
+    )
+    def test_hardly_waiting_is_not_starving(self, starving: Clue) -> None:
+        assert share(slow("web", 5.0), starving, busy("batch", 1.0), topology=self.HOSTED) < 0.8 * 0.25
+
+    @pytest.mark.parametrize(
+        "neighbour",
+        [
+            busy("batch", 0.99),
+            busy("batch", 4.0, load_explained=True),
+            clue("batch", CPU, 4.0, own=True, bad=False),
+            clue("batch", CPU, 4.0, own=False),
+            slow("batch"),
+            clue("batch", CauseKind.DEPLOY, 4.0, own=True),
+            busy("far", 4.0),
+        ],
+    )
+    def test_only_one_on_the_same_host_that_took_notably_more_is_greedy(self, neighbour: Clue) -> None:
+        found = explained(slow("web"), neighbour, topology=self.HOSTED)
+        assert found.get("web", Explanation("web", "", 0.0)).share == 0.0
+
+    def test_who_takes_as_much_of_the_same_itself_is_no_victim(self) -> None:
+        assert share(slow("web"), busy("web", 2.0), busy("batch", 2.0), topology=self.HOSTED) == 0.0
+        assert share(slow("web"), busy("web", 1.9), busy("batch", 2.0), topology=self.HOSTED) > 0.0
+
+    def test_a_host_may_be_known_from_a_measurements_label(self) -> None:
+        found = explained(slow("web", 2.0, host="n"), busy("batch", 4.0, host="n"), topology=Topology())
+        assert found["web"].tie == "shares n with"
+
+    def test_the_topology_knows_better_than_a_label(self) -> None:
+        told = [slow("web", 2.0, host="n"), busy("far", 4.0, host="n")]
+        assert "web" not in explained(*told, topology=self.HOSTED)
+
+    def test_nobody_is_the_neighbour_of_itself(self) -> None:
+        assert explained(slow("web"), busy("web"), topology=self.HOSTED) == {}
+
+
+class TestFloods:
+    def flood(
+        self,
+        *more: Clue,
+        grown: float = 6.0,
+        asked: float | None = None,
+        own: Clue | None = None,
+    ) -> dict[str, Explanation]:
+        clues = [
+            slow("db", 2.0),
+            clue("db", TRAFFIC, 1.0, own=True, ratio=grown),
+            own or busy("web", 2.0),
+            *more,
+        ]
+        if asked is not None:
+            clues.append(clue("web", TRAFFIC, 1.0, own=True, ratio=asked))
+        return explained(*clues)
+
+    def test_the_caller_explains_all_of_a_flooded_callees_trouble(self) -> None:
+        assert self.flood()["db"] == Explanation("db", "web", 1.0, "is flooded by")
+
+    def test_and_the_callee_nothing_of_the_callers(self) -> None:
+        assert self.flood(slow("web", 1.0))["web"].share == 0.0
+
+    @pytest.mark.parametrize(
+        ("grown", "asked", "floods"),
+        [
+            (1.5, None, True),
+            (1.49, None, False),
+            (3.0, 2.0, True),
+            (2.99, 2.0, False),
+            (1.5, 0.5, True),
+            (1.0, 0.1, False),
+        ],
+    )
+    def test_half_as_many_calls_more_than_it_is_asked_itself(
+        self, grown: float, asked: float | None, floods: bool
+    ) -> None:
+        assert ("db" in self.flood(grown=grown, asked=asked)) is floods
+
+    @pytest.mark.parametrize(
+        "own",
+        [
+            slow("web"),
+            busy("web", 0.3),
+            clue("web", CPU, 4.0, own=True, bad=False),
+            clue("web", TRAFFIC, 4.0, own=True),
+        ],
+    )
+    def test_a_caller_that_shows_nothing_of_its_own_is_not_suspected(self, own: Clue) -> None:
+        assert "db" not in self.flood(own=own)
+
+    def test_a_failing_callee_makes_its_calls_itself_by_retries(self) -> None:
+        assert "db" not in self.flood(failing("db"))
+        assert "db" in self.flood(failing("db", 0.3))
+        assert "db" in self.flood(clue("db", ERRORS, 4.0, own=True))
+        assert "db" in self.flood(clue("db", ERRORS, 4.0, own=False, bad=False))
+
+    def test_normal_traffic_is_no_flood(self) -> None:
+        calm = clue("db", TRAFFIC, 1.0, own=True, finding_kind=FindingKind.NORMAL, ratio=9.0)
+        assert "db" not in explained(slow("db"), calm, busy("web"))
+        assert "db" not in explained(slow("db"), clue("db", CPU, 1.0, own=True, ratio=9.0), busy("web"))
+        assert "db" not in explained(slow("db"), clue("db", TRAFFIC, 1.0, own=True, ratio=None), busy("web"))
