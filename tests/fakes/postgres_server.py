@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -45,6 +45,8 @@ class PostgresTestServer:
     port: int
     data: Path
     _number: Iterator[int]
+    _start: Callable[[], None]
+    _stop: Callable[[], None]
 
     def url(self, database: str = "postgres", user: str = f"tocsin:{_QUOTED}") -> str:
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
@@ -65,6 +67,15 @@ class PostgresTestServer:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
         )
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Stop the server for as long as this is entered; what is in it stays."""
+        self._stop()
+        try:
+            yield
+        finally:
+            self._start()
 
     def connections_of(self, application: str) -> int:
         return self._count("application_name = %s", application)
@@ -92,12 +103,20 @@ def start_postgres() -> Iterator[PostgresTestServer]:
         _run(programs["initdb"], "-D", f"{data}", "-U", "tocsin", f"--pwfile={folder / 'password'}",
              "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")  # fmt: skip
         port = PortBook(random.SystemRandom()).free()
-        try:
-            with running(_spec(programs["postgres"], data, port, folder)):
-                yield PostgresTestServer(port, data, count(1))
-        finally:
+        spec = _spec(programs["postgres"], data, port, folder)
+
+        def stop(mode: str = "fast") -> None:
+            _run(programs["pg_ctl"], "stop", "-D", f"{data}", "-m", mode, check=mode == "fast")
+
+        with ExitStack() as stack:
+
+            def start() -> None:
+                stack.enter_context(running(spec))
+
+            start()
             # Killed alone it would leave its shared memory behind.
-            _run(programs["pg_ctl"], "stop", "-D", f"{data}", "-m", "immediate", check=False)
+            stack.callback(stop, "immediate")
+            yield PostgresTestServer(port, data, count(1), start, stop)
 
 
 def _spec(postgres: str, data: Path, port: int, folder: Path) -> ProcessSpec:

@@ -1,4 +1,4 @@
-"""Outside programs as Debian packages them, each started once for the lane."""
+"""Outside programs as Debian packages them, each started once for the lane, and one Tocsin that uses them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from infra.local.down import take_down
+from tests.e2e.stack import RunningStack, start
 from tests.fakes.debian_redis import start_debian_redis
 from tests.fakes.postgres_server import PostgresTestServer, start_postgres
+from tests.stack.outside import OutsideStack
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +23,31 @@ def postgres_server() -> Iterator[PostgresTestServer]:
 def debian_redis_url() -> Iterator[str]:
     with start_debian_redis() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def outside(
+    tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresTestServer, debian_redis_url: str
+) -> Iterator[OutsideStack]:
+    """`tocsin up` with Redis and PostgreSQL elsewhere, by settings alone."""
+    settings = {
+        "TOCSIN_REDIS__URL": debian_redis_url,
+        "TOCSIN_REDIS__PREFIX": "outside",
+        "TOCSIN_SQL__URL": postgres_server.new_database(),
+        "TOCSIN_SQL__CONNECTIONS": "3",
+        "TOCSIN_INVESTIGATE__DATA_WAIT_S": "1",
+    }
+    running = start(tmp_path_factory.mktemp("outside"), settings)
+    try:
+        yield OutsideStack(running, settings)
+    finally:
+        take_down(running.data_dir)
+        running.process.wait(timeout=20)
+
+
+@pytest.fixture
+def stack(outside: OutsideStack, monkeypatch: pytest.MonkeyPatch) -> RunningStack:
+    """The same, for commands of this process: they read the same settings."""
+    for name, value in outside.settings.items():
+        monkeypatch.setenv(name, value)
+    return outside.running

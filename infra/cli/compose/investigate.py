@@ -23,7 +23,7 @@ from infra.cli.compose.tenancy import InvestigationAdmission, StoredRunbooks, mo
 from infra.cli.compose.windows import ClickHouseWindows
 from infra.runtime.redis import RedisAdmission, RedisBudget, RedisLease, RedisWatermarks
 from infra.runtime.settings import InvestigateSection
-from infra.runtime.sql import ControlStore, SqlMarkers
+from infra.runtime.sql import ControlStore, Database, SqlMarkers
 from schemas.events import InvestigationRequested
 from schemas.outcomes import Deferred, Done, Ignored, Outcome
 from streams import investigate as jobs
@@ -43,7 +43,7 @@ async def run(process: RoleProcess, stop: asyncio.Event) -> None:
     installation = process.installation
     section, redis = installation.settings.investigate, await process.redis()
     producer, database = await process.producer(), await process.database()
-    ports = await _ports(process, producer)
+    ports = await _ports(process, producer, database)
     saver = await process.stack.enter_async_context(
         open_checkpointer(installation.settings.checkpoint_database)
     )
@@ -68,9 +68,9 @@ async def run(process: RoleProcess, stop: asyncio.Event) -> None:
     await consumer.run(stop)
 
 
-async def _ports(process: RoleProcess, producer: EventProducer) -> InvestigationPorts:
+async def _ports(process: RoleProcess, producer: EventProducer, database: Database) -> InvestigationPorts:
     settings = process.installation.settings
-    redis, database, clickhouse = await process.redis(), await process.database(), await process.clickhouse()
+    redis, clickhouse = await process.redis(), await process.clickhouse()
     control, prefix = ControlStore(database), settings.redis.prefix
     budget = RedisBudget(
         redis, prefix=prefix, limit_of=lambda scope: monthly_limit(control, scope), now=process.clock.now
