@@ -37,10 +37,12 @@ async def answer(request: Request, error: Exception) -> Response:
 
 
 def answer_to(connection: HTTPConnection, error: Exception) -> Response:
-    """Return the problem that the error is to the caller. An error that is ours is logged, with its trace."""
+    """Return the problem that the error is to the caller. What is ours to repair is logged."""
     problem = _problem(connection, error)
-    if problem.status_code >= 500:
-        _log.error("request_failed", status=problem.status_code, exc_info=error)
+    if problem.status_code == 500:
+        _log.error("request_failed", status=500, exc_info=error)
+    elif problem.status_code > 500:
+        _log.warning("request_failed", status=problem.status_code, error=repr(error))
     return problem_response(connection, problem)
 
 

@@ -19,7 +19,7 @@ IfNoneMatch = Annotated[
     str | None, Header(alias="If-None-Match", description="An ETag that is known already.")
 ]
 
-_TAG: Final = re.compile(r'(?:W/)?"([^"]*)"')
+_TAG: Final = re.compile(r'(W/)?"([^"]*)"')
 
 
 def quoted(etag: str) -> str:
@@ -27,9 +27,10 @@ def quoted(etag: str) -> str:
     return f'"{etag}"'
 
 
-def matches(header: str, etag: str) -> bool:
-    """Whether a list of tags, or `*`, names this one."""
-    return header.strip() == "*" or etag in _TAG.findall(header)
+def matches(header: str, etag: str, *, weakly: bool = True) -> bool:
+    """Whether a list of tags, or `*`, names this one; a weak tag counts only where one compares `weakly`."""
+    tags = _TAG.findall(header)
+    return header.strip() == "*" or any(tag == etag and (weakly or not weak) for weak, tag in tags)
 
 
 def require_match(header: str | None, etag: str) -> None:
@@ -41,7 +42,7 @@ def require_match(header: str | None, etag: str) -> None:
             "A change must say what it changes.",
             cure="Read it first, and send its ETag as `If-Match`.",
         )
-    if not matches(header, etag):
+    if not matches(header, etag, weakly=False):
         raise stale()
 
 

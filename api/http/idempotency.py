@@ -20,9 +20,14 @@ from api.http.problem import FieldProblem, Problem
 from api.ports import Replay, Reserved, StillRunning, StoredResponse
 from schemas import ids
 
-__all__ = ["HEADER", "IdempotencyKey", "answer_once", "name_for"]
+__all__ = ["HEADER", "KEY_PATTERN", "MEANING", "IdempotencyKey", "answer_once", "name_for"]
 
 HEADER: Final = "Idempotency-Key"
+
+KEY_PATTERN: Final = r"^[\x21-\x7e]+$"
+MEANING: Final = (
+    "Names this request: sent again with the same key within a day, the first answer is given again."
+)
 
 IdempotencyKey = Annotated[
     str | None,
@@ -30,8 +35,8 @@ IdempotencyKey = Annotated[
         alias=HEADER,
         min_length=1,
         max_length=255,
-        pattern=r"^[\x21-\x7e]+$",
-        description="Names this request: sent again with the same key within a day, the first answer is given again.",
+        pattern=KEY_PATTERN,
+        description=MEANING,
     ),
 ]
 """What a creating handler writes in its signature."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.http.idempotency import HEADER, KEY_PATTERN, MEANING
 from api.http.problem import ProblemDocument
 
 __all__ = ["install_openapi"]
@@ -51,6 +52,8 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for path, operations in made["paths"].items():
         for operation in operations.values():
             _finish(path, operation)
+        if path.startswith("/v1") and "post" in operations:
+            _declare_key(operations["post"])
     return made
 
 
@@ -67,3 +70,13 @@ def _finish(path: str, operation: dict[str, Any]) -> None:
         operation["security"] = []
     elif path == "/health/detailed":
         operation["security"] = [{}, *({name: []} for name in _SCHEMES)]
+
+
+def _declare_key(operation: dict[str, Any]) -> None:
+    """Every POST honours the header, also where its handler does not read it."""
+    parameters = operation.setdefault("parameters", [])
+    if HEADER not in {one["name"] for one in parameters}:
+        schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": KEY_PATTERN}
+        parameters.append(
+            {"name": HEADER, "in": "header", "required": False, "description": MEANING, "schema": schema}
+        )

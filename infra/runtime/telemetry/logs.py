@@ -7,6 +7,7 @@ import sys
 from typing import TextIO
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 __all__ = ["configure_logging"]
 
@@ -23,6 +24,10 @@ _CHATTY = (
 )
 
 
+# Without the frames' variables: among them are credentials, and tenants' data.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+
+
 def configure_logging(level: str, *, json: bool, role: str, stream: TextIO | None = None) -> None:
     """Set up logging once per process. Tenant, incident and trace are bound by contextvars at each edge."""
     shared: list[structlog.typing.Processor] = [
@@ -33,9 +38,9 @@ def configure_logging(level: str, *, json: bool, role: str, stream: TextIO | Non
         structlog.processors.StackInfoRenderer(),
     ]
     renderer: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [_TRACEBACKS, structlog.processors.JSONRenderer()]
         if json
-        else [structlog.dev.ConsoleRenderer(colors=False)]
+        else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
