@@ -116,6 +116,8 @@ def kafka_settings(section: KafkaSection, bootstrap: str, *, embedded: bool) -> 
     return KafkaSettings(
         bootstrap_servers=bootstrap,
         idempotent=section.idempotent is not False,
+        session_timeout_ms=round(section.session_timeout_s * 1000),
+        heartbeat_interval_ms=round(min(3.0, section.session_timeout_s / 3) * 1000),
         **{name: getattr(section, name) for name in _AS_SET},
     )
 

@@ -72,6 +72,8 @@ class KafkaSection(_Section):
     """What the private key is encrypted with."""
     ssl_check_hostname: bool = True
     """Whether the broker's certificate must name the host that was connected to."""
+    session_timeout_s: float = Field(default=10.0, ge=1.0)
+    """A worker not heard of for so long is taken for dead and its partitions go to others, within what the broker allows."""
     replication_factor: int = Field(default=1, ge=1)
     """Replicas of the topics that Tocsin creates: 3 on a cluster that is to outlive a broker."""
 

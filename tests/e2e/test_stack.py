@@ -1,6 +1,7 @@
 """The whole product from outside: what goes in by the command line comes out by the command line.
 
-The tests run in this order on one stack; each uses a tenant of its own.
+The tests run in this order on one stack; each uses a tenant of its own. In the Kafka lane the stack stands on three
+brokers of Apache Kafka, with TLS and SCRAM.
 """
 
 from __future__ import annotations
@@ -21,12 +22,19 @@ from schemas.errors import InvalidRequestError, NotFoundError
 from streams.producer import open_producer
 from tests.e2e.malformed import WAYS, RawAlarm, raw_alarms
 from tests.e2e.stack import RunningStack, until
+from tests.fakes.apache import ApacheCluster
 
 pytestmark = pytest.mark.e2e
 
 PAST = datetime.now(UTC) - timedelta(minutes=5)
 """Long enough ago that an investigation need not wait for what follows an alarm."""
 ROLES = ("stream", "detect", "investigate", "land")
+
+
+@pytest.fixture(scope="module", params=[pytest.param("apache", marks=pytest.mark.kafka), "embedded"])
+def stack(request: pytest.FixtureRequest) -> RunningStack:
+    running: RunningStack = request.getfixturevalue(f"{request.param}_stack")
+    return running
 
 
 def _alarm(stack: RunningStack, tenant: str, service: str, at: datetime = PAST) -> str:
@@ -59,7 +67,7 @@ def _messages(stack: RunningStack, topic: str) -> int:
 
 def test_everything_runs(stack: RunningStack) -> None:
     (state,) = stack.tocsin("status")
-    assert {one["name"] for one in state["processes"]} >= {"broker", "redis", "clickhouse", *ROLES}
+    assert {one["name"] for one in state["processes"]} >= {"redis", "clickhouse", *ROLES}
     assert {one["status"] for one in state["processes"]} == {"ready"}
     (topics,) = stack.tocsin("topics")
     assert all(one["exists"] for one in topics)
@@ -176,6 +184,29 @@ def test_killed_roles_lose_nothing_and_double_nothing(stack: RunningStack) -> No
         stack.kill(role)
         sent |= {_alarm(stack, "killed", f"{role}-after-{number}-{one}") for one in range(5)}
     incidents = _reported(stack, "killed", len(sent))
+    alarms = [one["alarm_event_id"] for incident in incidents for one in incident["alarms"]]
+    assert sorted(alarms) == sorted(sent)
+    (proof,) = stack.tocsin("verify", "--settle", "90")
+    assert proof["holds"], [one for one in proof["checks"] if one["wrong"]]
+    assert proof["investigations"]["ended"] == proof["investigations"]["requested"]
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("stack", ["apache"], indirect=True)
+def test_lost_brokers_lose_nothing_and_double_nothing(
+    stack: RunningStack, apache_cluster: ApacheCluster
+) -> None:
+    sent = {_alarm(stack, "brokers", f"before-{one}") for one in range(5)}
+    apache_cluster.kill(2)
+    sent |= {_alarm(stack, "brokers", f"two-of-three-{one}") for one in range(5)}
+    _reported(stack, "brokers", len(sent))
+    apache_cluster.start(2)
+    sent |= {_alarm(stack, "brokers", f"three-again-{one}") for one in range(5)}
+    apache_cluster.kill(1, 2, 3)
+    apache_cluster.start(1, 2, 3)
+    sent |= {_alarm(stack, "brokers", f"after-{one}") for one in range(5)}
+    incidents = _reported(stack, "brokers", len(sent))
     alarms = [one["alarm_event_id"] for incident in incidents for one in incident["alarms"]]
     assert sorted(alarms) == sorted(sent)
     (proof,) = stack.tocsin("verify", "--settle", "90")

@@ -79,12 +79,14 @@ def test_everything_that_is_set_reaches_the_clients() -> None:
         ssl_keyfile="client.key",
         ssl_key_password=SecretStr("key"),
         ssl_check_hostname=False,
+        session_timeout_s=6.0,
     )
     made = kafka_settings(section, "kafka:9093", embedded=False)
     shared = KafkaSection.model_fields.keys() & KafkaSettings.model_fields.keys()
     for name in shared - {"bootstrap_servers", "idempotent"}:
         assert getattr(made, name) == getattr(section, name), name
     assert made.bootstrap_servers == "kafka:9093"
+    assert (made.session_timeout_ms, made.heartbeat_interval_ms) == (6_000, 2_000)
     assert "secret" not in repr(made)
 
 

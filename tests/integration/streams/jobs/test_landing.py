@@ -107,7 +107,7 @@ async def site(kafka: KafkaSettings) -> AsyncIterator[Site]:
         yield Site(kafka, producer)
 
 
-def _finding(number: int) -> Evidence:
+def finding(number: int) -> Evidence:
     at = datetime(2026, 1, 1, tzinfo=UTC)
     return Evidence(
         tenant="acme",
@@ -124,7 +124,7 @@ def _finding(number: int) -> Evidence:
 
 
 async def test_what_is_produced_lands_once_in_its_table(site: Site) -> None:
-    events: list[Event] = [change(number) for number in range(20)] + [_finding(n) for n in range(30)]
+    events: list[Event] = [change(number) for number in range(20)] + [finding(n) for n in range(30)]
     await site.producer.publish_all(events)
     async with site.landing():
         await until(lambda: len(site.tables.landed) == len(events))
@@ -210,7 +210,7 @@ async def test_tables_that_refuse_rows_stop_the_landing_and_nothing_is_skipped(s
 
 async def test_the_watermark_passes_a_moment_once_what_was_before_it_has_landed(site: Site) -> None:
     async with site.landing():
-        await site.producer.publish_all([_finding(n) for n in range(20)])
+        await site.producer.publish_all([finding(n) for n in range(20)])
         produced = datetime.now(UTC)
         await until(lambda: site.marks.passed("evidence", 3, produced))
         assert len(site.tables.landed) == 20
@@ -227,7 +227,7 @@ async def test_the_watermark_passes_a_moment_once_what_was_before_it_has_landed(
 
 
 async def test_two_landers_share_and_take_over_without_doubling(site: Site) -> None:
-    events: list[Event] = [_finding(n) for n in range(300)]
+    events: list[Event] = [finding(n) for n in range(300)]
 
     async def produce() -> None:
         for start in range(0, len(events), 10):
