@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import faust
+import structlog
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.events import AlarmChanged, AlarmRaw, Incident
@@ -26,6 +27,8 @@ from streams.triage.settings import CorrelationRules, IntakeRules, TriggerRules
 from streams.triage.trigger import Trigger
 
 __all__ = ["TriageSettings", "create_app"]
+
+_log = structlog.get_logger(__name__)
 
 
 class TriageSettings(BaseModel):
@@ -59,7 +62,7 @@ def create_app(settings: TriageSettings, deps: TriageDeps) -> faust.App:
     The topics must exist, with the partitions of the catalogue; the changelog topics are made by Faust.
     """
     connection = connection_of(settings.kafka)
-    app = faust.App(
+    app = _App(
         f"{settings.kafka.topic_prefix}{settings.app_id}",
         **connection,
         datadir=settings.data_dir,
@@ -94,6 +97,17 @@ def create_app(settings: TriageSettings, deps: TriageDeps) -> faust.App:
         _restore_after_recovery(table, restore)
     _ticking(app, settings, [intake.tick, correlate.tick])
     return app
+
+
+class _App(faust.App):
+    async def _producer_flush(self, logger: Any) -> None:
+        """After a failure the producer's buffer may be broken already; Faust would stop stopping there, and hang."""
+        try:
+            await super()._producer_flush(logger)
+        except RuntimeError as error:
+            if self.crash_reason is None:
+                raise
+            _log.warning("triage_not_flushed", error=repr(error))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,29 @@
-"""Faust's aiokafka transport, mended in two places.
+"""Faust's aiokafka transport, mended in two places (docs/adr/0009).
 
 A fetch: Faust asks the broker to wait 1.5 s for data. Kafka answers as soon as there is some; Tansu waits half of it.
 
-A rebalance: records that were fetched before it may be delivered after Faust has gone back to the committed
-offsets, and everything between the two is then dropped as already read. Seen after a kill -9, when the dead worker's
-session ends while the next one is at work: twenty messages skipped, and one of each partition committed over.
-So here a partition is read on only from where it was; a gap is read again once, and believed the second time.
+A rebalance: Faust resumes the source partitions before it has gone back to the committed offsets, and clears the agents'
+queues after that. What it delivers between the two is thrown away and yet counted as read: a partition stands still, or
+messages are skipped and committed over. So here source partitions are closed from a rebalance until everything is
+resumed, and then sought back once more. As a last guard a partition is read on only from where it was: a gap is
+read again once, and believed the second time.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import faust
 import structlog
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP, Message
 from faust.types.transports import ConsumerT
 from yarl import URL
 
-__all__ = ["ContiguousReading", "PromptTransport"]
+__all__ = ["ContiguousReading", "PromptTransport", "SourceGate"]
 
 _log = structlog.get_logger(__name__)
 
@@ -47,6 +50,35 @@ class ContiguousReading:
         return None
 
 
+class SourceGate:
+    """Closed from a rebalance until the flow is resumed after the seek; opens with the offsets to read on from."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+        self._sought: dict[TP, int] | None = None
+        self._resumed = False
+
+    def close(self) -> None:
+        """Deliver nothing from now on; a seek must come first."""
+        self.is_open, self._sought, self._resumed = False, None, False
+
+    def sought(self, offsets: dict[TP, int]) -> None:
+        """The partitions and the offsets to read them on from, once the flow is resumed."""
+        self.is_open, self._sought, self._resumed = False, offsets, False
+
+    def resume(self) -> None:
+        """The flow is resumed: open at the next fetch, if a seek has been made. Without one it runs for changelogs only."""
+        self._resumed = self._sought is not None
+
+    def open(self) -> dict[TP, int]:
+        """Open if it may be; then, once, the offsets to go back to."""
+        if not self._resumed or self._sought is None:
+            return {}
+        offsets, self._sought, self._resumed = self._sought, None, False
+        self.is_open = True
+        return offsets
+
+
 class _PromptThread(AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Transport) -> Any:
         assert isinstance(transport, PromptTransport)
@@ -58,36 +90,66 @@ class _PromptThread(AIOKafkaConsumerThread):
 class _Consumer(Consumer):
     def __init__(self, *args: Any, **options: Any) -> None:
         self._reading = ContiguousReading()
+        self._gate = SourceGate()
         super().__init__(*args, **options)
 
     def _new_consumer_thread(self) -> _PromptThread:
         return _PromptThread(self, loop=self.loop, beacon=self.beacon)
 
+    def stop_flow(self) -> None:
+        """Faust's word for a rebalance that begins, or the end."""
+        self._gate.close()
+        super().stop_flow()
+
+    def resume_flow(self) -> None:
+        """Faust's word for changelogs that may be read, and at last for sources too."""
+        super().resume_flow()
+        self._gate.resume()
+
     async def perform_seek(self) -> None:
         """Go back to the committed offsets, or to the beginning where there are none."""
+        self._gate.close()
         await super().perform_seek()
+        self._gate.sought(await self._read_on_from())
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """After a failure nothing is committed any more: what was finished meanwhile comes again, which ids make invisible."""
+        return self.app.crash_reason is None and await super()._commit(offsets)
+
+    async def _read_on_from(self) -> dict[TP, int]:
         sources = {tp for tp in self.assignment() if not self._is_changelog_tp(tp)}
         committed = {tp: self._committed_offset.get(tp) for tp in sources}
         fresh = {tp for tp, offset in committed.items() if offset is None}
         beginnings = await self.earliest_offsets(*fresh) if fresh else {}
-        known = {tp: offset for tp, offset in {**committed, **beginnings}.items() if offset is not None}
-        self._reading.restart(known)
+        return {tp: offset for tp, offset in {**committed, **beginnings}.items() if offset is not None}
+
+    async def _go_to(self, offsets: dict[TP, int]) -> None:
+        """Read these partitions on from these offsets; in the consumer's thread, where aiokafka expects it."""
+        for tp, offset in offsets.items():
+            with suppress(IllegalStateError):  # revoked meanwhile: somebody else reads it on
+                await self._thread.seek_wait({tp: offset})
+                self._read_offset[tp] = offset or None
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 - Faust's name
         """Fetch a batch of messages, without those that do not follow what was delivered before."""
+        if offsets := self._gate.open():
+            self._reading.restart(offsets)
+            await self._go_to(offsets)
         put_back: set[TP] = set()
         async for tp, message in super().getmany(timeout):
-            if tp in put_back:
-                continue
-            wanted = None if self._is_changelog_tp(tp) else self._reading.gap_before(tp, message.offset)
-            if wanted is None:
+            if self._is_changelog_tp(tp):
                 yield tp, message
-                continue
-            put_back.add(tp)
-            _log.warning(
-                "gap_read_again", topic=tp.topic, partition=tp.partition, wanted=wanted, got=message.offset
-            )
-            await self.seek(tp, wanted)
+            elif self._gate.is_open and tp not in put_back:
+                wanted = self._reading.gap_before(tp, message.offset)
+                if wanted is None:
+                    yield tp, message
+                else:
+                    put_back.add(tp)
+                    await self._read_again(tp, wanted, message.offset)
+
+    async def _read_again(self, tp: TP, wanted: int, got: int) -> None:
+        _log.warning("gap_read_again", topic=tp.topic, partition=tp.partition, wanted=wanted, got=got)
+        await self._go_to({tp: wanted})
 
 
 class PromptTransport(Transport):
