@@ -63,8 +63,8 @@ class Ids(Protocol):
 class Tracer(Protocol):
     """Spans by W3C `traceparent`. Never raises."""
 
-    def span(self, name: str, traceparent: str) -> AbstractContextManager[str]:
-        """Continue the trace, or begin one for an empty text; yields the span's own traceparent."""
+    def span(self, method: str, traceparent: str) -> AbstractContextManager[str]:
+        """A request: continue the trace, or begin one for an empty text; yields the span's own traceparent."""
         ...
 
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import assert_never
-
-import structlog
 
 from schemas.codec import decode_as
 from schemas.errors import InvalidEventError, LeaseLostError, TerminalError
@@ -21,6 +20,7 @@ from schemas.events import InvestigationRequested, InvestigationState, RequestKi
 from schemas.metrics import INVESTIGATIONS, NullRecorder, Recorder
 from schemas.outcomes import Deferred, Done, Ignored, Outcome, Rejected
 from schemas.registry import SchemaRegistry
+from schemas.tracing import NullTracing, SpanName, Tracing
 from streams.jobs.slots import Claim
 from streams.jobs.worker import JobWorker, Limits
 from streams.kafka import KafkaSettings, make_consumer
@@ -28,6 +28,7 @@ from streams.leases import HeldLease, held_lease
 from streams.messages import Message
 from streams.ports import Clock, DeadLetterOffice, Investigator, Lease, Markers, Publisher
 from streams.running import LeasedRun, Teller
+from streams.spans import handling
 
 __all__ = ["GROUP", "STAGE", "Investigations", "investigate_worker"]
 
@@ -51,6 +52,7 @@ class Investigations:
         worker: str,
         registry: SchemaRegistry | None = None,
         recorder: Recorder | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """`worker` names this process in status events."""
         self._investigator = investigator
@@ -60,6 +62,7 @@ class Investigations:
         self._teller = Teller(publisher, clock, worker)
         self._registry = registry
         self._recorder = recorder or NullRecorder()
+        self._tracing = tracing or NullTracing()
         self._cancelled: OrderedDict[str, str] = OrderedDict()
         self._put_off: set[str] = set()
 
@@ -78,8 +81,7 @@ class Investigations:
     async def handle(self, message: Message, stop: asyncio.Event) -> Outcome:
         """Bring one request to its end. See Handler."""
         request = decode_as(InvestigationRequested, message.value, self._registry)
-        bound = {"tenant": request.tenant, "incident": request.incident.incident_id}
-        with structlog.contextvars.bound_contextvars(**bound, investigation=request.investigation_id):
+        with self._handling(message, request):
             if request.kind is RequestKind.CANCEL:
                 self._cancelled.pop(request.investigation_id, None)
                 return Done()
@@ -90,7 +92,13 @@ class Investigations:
     async def given_up(self, message: Message, why: Rejected) -> None:
         """Tell that an investigation failed for a defect of ours. See Handler."""
         request = decode_as(InvestigationRequested, message.value, self._registry)
-        await self._end(request, InvestigationState.FAILED, why.detail)
+        with self._handling(message, request):
+            await self._end(request, InvestigationState.FAILED, why.detail)
+
+    def _handling(self, message: Message, request: InvestigationRequested) -> AbstractContextManager[str]:
+        """What is published inside, by the investigator too, carries the span."""
+        bound = {"incident": request.incident.incident_id, "investigation": request.investigation_id}
+        return handling(self._tracing, SpanName.INVESTIGATE, message, request, **bound)
 
     async def _begin(self, request: InvestigationRequested, stop: asyncio.Event) -> Outcome:
         reason = self._cancelled.get(request.investigation_id)

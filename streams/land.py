@@ -18,6 +18,7 @@ from schemas.errors import RetryableError
 from schemas.metrics import CONSUMER_LAG, NullRecorder, Recorder
 from schemas.registry import SchemaRegistry
 from schemas.topics import CATALOGUE
+from schemas.tracing import NullTracing, Tracing
 from streams.ends import readable_end
 from streams.jobs.attempts import RetryPolicy
 from streams.jobs.batches import CutRule, Cutter
@@ -68,6 +69,7 @@ class Lander:
         rules: LandRules | None = None,
         registry: SchemaRegistry | None = None,
         recorder: Recorder | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """Must be called in the event loop that runs it. A topic prefix also marks the group."""
         self._rules = rules or LandRules()
@@ -88,6 +90,7 @@ class Lander:
             buried_elsewhere=self._rules.buried_elsewhere,
             intents=self._intents,
             commit=self._commit,
+            tracing=tracing or NullTracing(),
         )
         self._joining: set[Partition] = set()
         self._landers: dict[Partition, tuple[PartitionLander, asyncio.Task[None]]] = {}

@@ -39,10 +39,17 @@ class Clock(Protocol):
 class Publisher(Protocol):
     """Sends events to their topics; what has returned is acknowledged by the broker."""
 
-    async def publish(self, event: Event, *, traceparent: str = "") -> None: ...
+    async def publish(self, event: Event, *, traceparent: str = "") -> None:
+        """Send one event; without a `traceparent` it carries the current span's, or begins a trace."""
+        ...
 
-    async def publish_all(self, events: Sequence[Event], *, traceparent: str = "") -> None:
-        """Send many at once; they may be stored in any order across keys, in the given order within a key."""
+    async def publish_all(self, events: Sequence[Event], *, traceparent: str | Sequence[str] = "") -> None:
+        """Send many at once; they may be stored in any order across keys, in the given order within a key.
+
+        Args:
+            events: what to send.
+            traceparent: one for all, or one for each; empty as for `publish`.
+        """
         ...
 
 

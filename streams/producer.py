@@ -14,8 +14,10 @@ from schemas.envelope import Headers, headers_of
 from schemas.errors import TerminalError, TocsinError, UnavailableError
 from schemas.events import Event
 from schemas.registry import SchemaRegistry
+from schemas.tracing import NullTracing, Tracing
 from streams.connecting import started
 from streams.kafka import KafkaSettings, make_producer
+from streams.spans import published
 
 __all__ = ["EventProducer", "open_producer"]
 
@@ -34,6 +36,7 @@ class EventProducer:
         *,
         source: str,
         registry: SchemaRegistry | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """`client` is started, and stopped by `aclose`. `source` is this role's CloudEvents source, for example `/tocsin/stream`."""
         self._client = client
@@ -41,6 +44,7 @@ class EventProducer:
         self._names = settings.names
         self._source = source
         self._registry = registry
+        self._tracing = tracing or NullTracing()
         self._spent = False
         self._renewing = asyncio.Lock()
 
@@ -55,19 +59,25 @@ class EventProducer:
             UnavailableError: the broker did not acknowledge in time; the event may be stored all the same.
             TerminalError: the broker refuses this message whenever it is sent (too large, no right to write).
         """
-        await self._settle([await self._send(event, traceparent)])
+        await self.publish_all([event], traceparent=traceparent)
 
-    async def publish_all(self, events: Sequence[Event], *, traceparent: str = "") -> None:
-        """Send many and wait for all, at most 2,000 unacknowledged at a time. Raises like `publish`."""
+    async def publish_all(self, events: Sequence[Event], *, traceparent: str | Sequence[str] = "") -> None:
+        """Send many and wait for all, at most 2,000 unacknowledged at a time. See Publisher; raises like `publish`."""
+        given = [traceparent] * len(events) if isinstance(traceparent, str) else traceparent
         for start in range(0, len(events), _CHUNK):
-            chunk = events[start : start + _CHUNK]
-            await self._settle([await self._send(event, traceparent) for event in chunk])
+            end = start + _CHUNK
+            await self._publish_chunk(events[start:end], given[start:end])
 
     async def send_raw(
         self, topic: str, key: bytes | None, value: bytes | None, headers: Headers | None = None
     ) -> None:
         """Send bytes as they are to the topic with this bare name: to retry dead letters. Raises like `publish`."""
         await self._settle([await self._enqueue(topic, key, value, headers or [])])
+
+    async def _publish_chunk(self, events: Sequence[Event], given: Sequence[str]) -> None:
+        with published(self._tracing, events, given) as traceparents:
+            pairs = zip(events, traceparents, strict=True)
+            await self._settle([await self._send(event, one) for event, one in pairs])
 
     async def _send(self, event: Event, traceparent: str) -> asyncio.Future[object]:
         headers = headers_of(event, source=self._source, traceparent=traceparent, registry=self._registry)
@@ -117,7 +127,11 @@ class EventProducer:
 
 @asynccontextmanager
 async def open_producer(
-    settings: KafkaSettings, *, source: str, registry: SchemaRegistry | None = None
+    settings: KafkaSettings,
+    *,
+    source: str,
+    registry: SchemaRegistry | None = None,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[EventProducer]:
     """Connect, and flush and close at the end.
 
@@ -126,7 +140,7 @@ async def open_producer(
         UnavailableError: no broker answers.
     """
     client = await _connected(settings)
-    producer = EventProducer(client, settings, source=source, registry=registry)
+    producer = EventProducer(client, settings, source=source, registry=registry, tracing=tracing)
     try:
         yield producer
     finally:

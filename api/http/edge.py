@@ -41,7 +41,7 @@ class Edge:
         came_with = headers.get("traceparent", "")
         parent = came_with if _TRACEPARENT.fullmatch(came_with) else ""
         with (
-            self._deps.tracer.span(f"HTTP {scope['method']}", parent) as traceparent,
+            self._deps.tracer.span(scope["method"], parent) as traceparent,
             structlog.contextvars.bound_contextvars(request_id=request_id, trace=traceparent[3:35]),
         ):
             state = scope.setdefault("state", {})

@@ -15,6 +15,7 @@ from infra.cli.console import emit, err, out, table, when
 from infra.cli.context import Installation, load_installation, load_settings
 from infra.cli.exit_codes import ExitCode
 from infra.cli.options import AsJson, DataDir, Limit
+from infra.cli.publishing import open_publisher
 from infra.cli.tables import Since, ask, since
 from infra.runtime.clock import SystemClock
 from infra.runtime.settings import Settings
@@ -26,7 +27,7 @@ from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.queries.conditions import WideScope
 from sinks.clickhouse.queries.dead_letters import DeadLetterRow, get_dead_letter, list_dead_letters
 from streams.dead_letters import RETRIES_HEADER
-from streams.producer import EventProducer, open_producer
+from streams.producer import EventProducer
 from streams.reader import ReadEvent, open_reader
 
 __all__ = ["app", "why_not", "without_repeats"]
@@ -163,7 +164,7 @@ async def _retry(
     before = await _sent_before(installation)
     chosen = [one for one in letters if not (only_new and before[one.event_id])]
     outcomes = []
-    async with open_producer(installation.kafka, source="/tocsin/cli/dlq") as producer:
+    async with open_publisher(installation, "cli/dlq") as producer:
         for one in chosen:
             refused = why_not(one, before[one.event_id], max_retries)
             if not refused:

@@ -16,6 +16,7 @@ from infra.cli.exit_codes import ExitCode
 from infra.cli.incidents import ReportFormat, show_report
 from infra.cli.manual import manual_request
 from infra.cli.options import AsJson, DataDir, TenantName
+from infra.cli.publishing import open_publisher
 from infra.cli.rows import instant
 from infra.cli.tables import address_of, ask
 from infra.runtime.clock import SystemClock
@@ -34,7 +35,6 @@ from sinks.clickhouse.client import ClickHouse, open_clickhouse
 from sinks.clickhouse.queries.incidents import get_incident
 from sinks.clickhouse.queries.investigations import ENDED
 from sinks.clickhouse.queries.reports import get_report
-from streams.producer import open_producer
 from streams.reader import ReadEvent, TopicReader, open_reader
 
 __all__ = ["investigate", "request_by_hand"]
@@ -113,7 +113,7 @@ async def _incident(clickhouse: ClickHouse, tenant: str, incident: str) -> Incid
 
 
 async def _publish(installation: Installation, request: InvestigationRequested) -> None:
-    async with open_producer(installation.kafka, source="/tocsin/cli/investigate") as producer:
+    async with open_publisher(installation, "cli/investigate") as producer:
         await producer.publish(request)
 
 

@@ -20,6 +20,7 @@ from infra.cli.demo.screen import Screen
 from infra.cli.incidents import ReportFormat, show_report
 from infra.cli.local_stack import LocalStack
 from infra.cli.options import AsJson, DataDir
+from infra.cli.publishing import open_publisher
 from infra.cli.up import show_event
 from infra.cli.watch import Watcher, watching
 from infra.local.state import read_state
@@ -28,7 +29,6 @@ from infra.runtime.settings import Settings
 from infra.runtime.sql import ControlStore, open_database
 from schemas.control import Policy
 from schemas.events import Incident, InvestigationRequested, Report, RequestKind
-from streams.producer import open_producer
 
 __all__ = ["replay_case"]
 
@@ -87,7 +87,7 @@ async def _send_and_wait(case: Case, installation: Installation, screen: Screen,
     events = CaseEvents(case.data, tenant, clock.now().timestamp() - case.data.window.end)
     await _configure(installation.settings, case, events)
     async with (
-        open_producer(installation.kafka, source="/tocsin/replay") as producer,
+        open_publisher(installation, "replay") as producer,
         watching(installation.kafka, tenant, clock.now(), screen.tocsin_event) as watcher,
     ):
         telemetry = list(events.telemetry())

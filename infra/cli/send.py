@@ -15,12 +15,12 @@ from infra.cli.console import emit, err, out
 from infra.cli.context import load_installation, load_settings
 from infra.cli.exit_codes import ExitCode
 from infra.cli.options import AsJson, DataDir, TenantName
+from infra.cli.publishing import open_publisher
 from infra.cli.rows import Defaults, Parsed
 from infra.runtime.clock import SystemClock
 from infra.runtime.settings import Settings
 from schemas.errors import InvalidRequestError
 from schemas.events import AlarmStatus, ChangeKind, Event, LogSeverity, Severity
-from streams.producer import open_producer
 
 __all__ = ["app"]
 
@@ -181,7 +181,7 @@ def _parse(parse: Parser, row: Mapping[str, object], file: Path | None, defaults
 
 async def _publish(settings: Settings, source: str, events: Sequence[Event]) -> None:
     installation = load_installation(settings)
-    async with open_producer(installation.kafka, source=f"/tocsin/cli/{source}") as producer:
+    async with open_publisher(installation, f"cli/{source}") as producer:
         for start in range(0, len(events), _CHUNK):
             await producer.publish_all(events[start : start + _CHUNK])
             if len(events) > _CHUNK:

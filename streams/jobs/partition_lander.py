@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from structlog.contextvars import bound_contextvars
 
 from schemas.codec import decode
 from schemas.errors import InvalidEventError, RetryableError
 from schemas.metrics import BATCH_ROWS, MESSAGES, STAGE_SECONDS, Recorder
 from schemas.registry import SchemaRegistry
+from schemas.tracing import TOPIC, NullTracing, SpanName, Tracing, trace_id_of
 from streams.ends import LandedUpTo
 from streams.jobs.attempts import RetryPolicy
 from streams.jobs.batches import Batch, Cutter
@@ -42,6 +44,7 @@ class LandingTools:
     buried_elsewhere: frozenset[str]
     intents: Intents
     commit: Callable[[Partition, int], Awaitable[None]]
+    tracing: Tracing = field(default_factory=NullTracing)
 
 
 class PartitionLander:
@@ -118,7 +121,7 @@ class PartitionLander:
                 await self._until_fed_or_aged()
                 continue
             try:
-                await self._land(batch)
+                await self._land_traced(batch)
             except (CommitFailedError, IllegalStateError) as error:
                 _log.info(
                     "partition_lost", topic=self._topic, partition=self.place.partition, error=repr(error)
@@ -136,6 +139,13 @@ class PartitionLander:
         finally:
             for task in tasks:
                 task.cancel()
+
+    async def _land_traced(self, batch: Batch) -> None:
+        """In a trace of its own: a batch has as many causes as messages."""
+        bound = {"topic": self._topic, "partition": self.place.partition}
+        span = self._tools.tracing.span(SpanName.LAND, "", {TOPIC: self._topic})
+        with span as traceparent, bound_contextvars(**bound, trace=trace_id_of(traceparent)):
+            await self._land(batch)
 
     async def _land(self, batch: Batch) -> None:
         began = asyncio.get_running_loop().time()

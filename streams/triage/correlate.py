@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Sequence
 
 import structlog
-from structlog.contextvars import bound_contextvars
 
 from schemas.codec import decode_as
-from schemas.envelope import read_envelope
 from schemas.errors import InvalidEventError
 from schemas.events import AlarmChanged, Decision
 from schemas.metrics import INCIDENT_TRANSITIONS, OPEN_INCIDENTS
+from schemas.tracing import SpanName
 from streams.messages import Message
+from streams.spans import handling
 from streams.triage.correlation import Correlation
 from streams.triage.deps import TriageDeps
 from streams.triage.outbox import Outgoing, send_all
@@ -43,6 +43,7 @@ class Correlate:
         self._dead_letters = deps.dead_letters
         self._clock = deps.clock
         self._recorder = deps.recorder
+        self._tracing = deps.tracing
         self._near = Refreshed(neighbourhoods, deps.clock)
         self._rules = rules
         self._lock = asyncio.Lock()
@@ -74,18 +75,17 @@ class Correlate:
             return
         if change.decision not in _TOLD:
             return
-        trace = read_envelope(message.headers).traceparent
         near = await self._near.of(change.tenant)
         now = self._clock.now()
-        with bound_contextvars(tenant=change.tenant, alarm=change.alarm_event_id, trace=trace):
+        with handling(
+            self._tracing, SpanName.CORRELATE, message, change, alarm=change.alarm_event_id
+        ) as trace:
             incident = self._correlation.apply(change, near, message.partition, now, trace)
             _log.debug("alarm_correlated", incident=incident, decision=change.decision.value)
 
     async def _carry_out(self) -> None:
         effects = self._correlation.take()
-        outgoing = [
-            Outgoing(one.event, one.event.incident_id, one.traceparent) for one in effects.transitions
-        ]
+        outgoing = [Outgoing(one.event, one.traceparent) for one in effects.transitions]
         await send_all(self._publisher, outgoing)
         for partition, changes in effects.writes.items():
             self._store.write(partition, changes)

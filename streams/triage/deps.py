@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from schemas.metrics import NullRecorder, Recorder
+from schemas.tracing import NullTracing, Tracing
 from streams.ports import Clock, DeadLetterOffice, Publisher
 from streams.triage.ports import Admission, ControlPlane
 
@@ -21,3 +22,4 @@ class TriageDeps:
     admission: Admission
     clock: Clock
     recorder: Recorder = field(default_factory=NullRecorder)
+    tracing: Tracing = field(default_factory=NullTracing)

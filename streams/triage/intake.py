@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
-from structlog.contextvars import bound_contextvars
 
 from schemas.codec import decode_as
-from schemas.envelope import read_envelope
 from schemas.errors import InvalidEventError
 from schemas.events import AlarmChanged, AlarmRaw, Decision
 from schemas.metrics import ALARM_DECISIONS, MESSAGES
+from schemas.tracing import SpanName
 from streams.messages import Message
+from streams.spans import handling
 from streams.triage.alarm_state import AlarmState, alarm_key
 from streams.triage.dedup import Judgement, judge, release
 from streams.triage.deps import TriageDeps
@@ -57,6 +57,7 @@ class Intake:
         self._dead_letters = deps.dead_letters
         self._clock = deps.clock
         self._recorder = deps.recorder
+        self._tracing = deps.tracing
         self._silences = Refreshed(deps.control.silences, deps.clock)
         self._rules = rules
         self._lock = asyncio.Lock()
@@ -97,8 +98,7 @@ class Intake:
         except InvalidEventError as error:
             work.buried.append((message, error))
             return
-        trace = read_envelope(message.headers).traceparent
-        with bound_contextvars(tenant=alarm.tenant, alarm=alarm.event_id, trace=trace):
+        with handling(self._tracing, SpanName.INTAKE, message, alarm, alarm=alarm.event_id) as trace:
             await self._decide(alarm, message, trace, work)
 
     async def _decide(self, alarm: AlarmRaw, message: Message, trace: str, work: _Work) -> None:
@@ -119,7 +119,7 @@ class Intake:
         if judgement.decision is None:
             return
         event = _changed(alarm, judgement, judgement.decision, self._clock.now())
-        work.outgoing.append(Outgoing(event, alarm.fingerprint, trace))
+        work.outgoing.append(Outgoing(event, trace))
         self._recorder.count(ALARM_DECISIONS, decision=judgement.decision.value)
         _log.debug("alarm_decided", decision=judgement.decision.value, reason=judgement.reason)
 

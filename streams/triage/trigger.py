@@ -10,15 +10,15 @@ from typing import TypeVar
 
 import orjson
 import structlog
-from structlog.contextvars import bound_contextvars
 
 from schemas.codec import decode_as
 from schemas.control import Policy, PolicyAction
-from schemas.envelope import read_envelope
 from schemas.errors import InvalidEventError
 from schemas.events import Incident, IncidentTransition, InvestigationRequested, Record
 from schemas.metrics import TRIGGER_DECISIONS
+from schemas.tracing import SpanName
 from streams.messages import Message
+from streams.spans import handling
 from streams.triage.cooldown import (
     Memory,
     Request,
@@ -78,6 +78,7 @@ class Trigger:
         self._dead_letters = deps.dead_letters
         self._clock = deps.clock
         self._recorder = deps.recorder
+        self._tracing = deps.tracing
         self._policies = Refreshed(deps.control.policies, deps.clock)
         self._admission = deps.admission
         self._rules = rules
@@ -105,9 +106,10 @@ class Trigger:
         except InvalidEventError as error:
             await self._dead_letters.bury(message, stage=_STAGE, reason=error.reason, detail=str(error))
             return
-        trace = read_envelope(message.headers).traceparent
-        news = _News(incident, message.partition, max(incident.occurred_at, message.at), trace)
-        with bound_contextvars(tenant=incident.tenant, incident=incident.incident_id, trace=trace):
+        seen_at = max(incident.occurred_at, message.at)
+        bound = {"incident": incident.incident_id}
+        with handling(self._tracing, SpanName.TRIGGER, message, incident, **bound) as trace:
+            news = _News(incident, message.partition, seen_at, trace)
             await self._react(news, work)
 
     async def _react(self, news: _News, work: _Work) -> None:
@@ -203,7 +205,7 @@ class Trigger:
                 self._save(news, key, memory, work)
 
     def _send(self, event: InvestigationRequested, news: _News, work: _Work) -> None:
-        work.outgoing.append(Outgoing(event, news.incident.incident_id, news.trace))
+        work.outgoing.append(Outgoing(event, news.trace))
 
     def _note(self, action: str, policy: str) -> None:
         self._recorder.count(TRIGGER_DECISIONS, action=action)

@@ -211,7 +211,7 @@ class OnePage:
 
 class OneTrace:
     @contextmanager
-    def span(self, name: str, traceparent: str) -> Iterator[str]:
+    def span(self, method: str, traceparent: str) -> Iterator[str]:
         yield traceparent or f"00-{TRACE}-b7ad6b7169203331-01"
 
 

@@ -136,7 +136,7 @@ class Events:
     async def publish(self, event: Event, *, traceparent: str = "") -> None:
         self.events.append(event)
 
-    async def publish_all(self, events: Sequence[Event], *, traceparent: str = "") -> None:
+    async def publish_all(self, events: Sequence[Event], *, traceparent: str | Sequence[str] = "") -> None:
         self.events += events
 
     @property

@@ -59,9 +59,10 @@ class Book:
         self.events.append(event)
         self.traces.append(traceparent)
 
-    async def publish_all(self, events: Sequence[Event], *, traceparent: str = "") -> None:
-        for event in events:
-            await self.publish(event, traceparent=traceparent)
+    async def publish_all(self, events: Sequence[Event], *, traceparent: str | Sequence[str] = "") -> None:
+        given = [traceparent] * len(events) if isinstance(traceparent, str) else traceparent
+        for event, one in zip(events, given, strict=True):
+            await self.publish(event, traceparent=one)
 
 
 class Graveyard:

@@ -90,7 +90,7 @@ async def _deps(process: RoleProcess, stop: asyncio.Event) -> Deps:
         metrics=PrometheusPage(process.recorder),
         reads=await open_reads(process, clickhouse, stop),
         recorder=process.recorder,
-        tracer=SpanTracer(),
+        tracer=SpanTracer(process.tracing),
         clock=clock,
         ids=RandomIds(),
         stopping=stop,

@@ -18,10 +18,11 @@ from infra.runtime.buckets import BucketRule, LocalBuckets
 from infra.runtime.redis.buckets import RedisBuckets
 from infra.runtime.redis.idempotency import Answered, AtWork, First, RedisIdempotency
 from infra.runtime.settings import Settings
-from infra.runtime.telemetry import PrometheusRecorder, span
+from infra.runtime.telemetry import PrometheusRecorder
 from schemas.access import Principal
 from schemas.errors import InvalidRequestError, TocsinError
 from schemas.metrics import API_LIMITER_FAILURES, Recorder
+from schemas.tracing import HTTP_METHOD, SpanName, Tracing
 from streams.triage.conditions import compile_condition
 from streams.triage.policies import FACT_NAMES
 
@@ -135,11 +136,14 @@ class PrometheusPage:
         return generate_latest(self.recorder.registry), CONTENT_TYPE_LATEST
 
 
+@dataclass(frozen=True, slots=True)
 class SpanTracer:
     """Satisfies api.ports.Tracer."""
 
-    def span(self, name: str, traceparent: str) -> AbstractContextManager[str]:
-        return span(name, traceparent)
+    tracing: Tracing
+
+    def span(self, method: str, traceparent: str) -> AbstractContextManager[str]:
+        return self.tracing.span(SpanName.REQUEST, traceparent, {HTTP_METHOD: method})
 
 
 class RandomIds:

@@ -36,6 +36,7 @@ async def run(process: RoleProcess, stop: asyncio.Event) -> None:
         process.clock,
         rules=LandRules(cut=_cut(settings.land)),
         recorder=process.recorder,
+        tracing=process.tracing,
     )
     await lander.run(stop)
 

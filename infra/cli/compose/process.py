@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from infra.cli.context import Installation
 from infra.runtime.clock import SystemClock
-from infra.runtime.telemetry import PrometheusRecorder, configure_logging, configure_tracing
+from infra.runtime.telemetry import ProcessTracing, PrometheusRecorder, configure_logging, configure_tracing
 from streams.dead_letters import DeadLetters
 from streams.producer import EventProducer, open_producer
 
@@ -32,11 +32,12 @@ class RoleProcess:
     installation: Installation
     clock: SystemClock
     recorder: PrometheusRecorder
+    tracing: ProcessTracing
     stack: AsyncExitStack
 
     async def producer(self) -> EventProducer:
         return await self.stack.enter_async_context(
-            open_producer(self.installation.kafka, source=f"/tocsin/{self.name}")
+            open_producer(self.installation.kafka, source=f"/tocsin/{self.name}", tracing=self.tracing)
         )
 
     def office(self, producer: EventProducer) -> DeadLetters:
@@ -67,7 +68,7 @@ async def open_role(name: str, installation: Installation) -> AsyncIterator[Role
     """Set the process up and tear it down."""
     telemetry = installation.settings.telemetry
     configure_logging(telemetry.log_level, json=telemetry.log_json, role=name)
-    provider = configure_tracing(name, telemetry.otlp_endpoint)
+    tracing = configure_tracing(name, telemetry.otlp_endpoint)
     async with AsyncExitStack() as stack:
-        stack.callback(provider.shutdown)
-        yield RoleProcess(name, installation, SystemClock(), PrometheusRecorder.create(), stack)
+        stack.callback(tracing.shutdown)
+        yield RoleProcess(name, installation, SystemClock(), PrometheusRecorder.create(), tracing, stack)

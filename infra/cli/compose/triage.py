@@ -31,6 +31,7 @@ async def run(process: RoleProcess, stop: asyncio.Event) -> None:
         admission=TriageAdmission(control, admission, process.clock),
         clock=process.clock,
         recorder=process.recorder,
+        tracing=process.tracing,
     )
     await run_triage(create_app(_settings(settings, process.installation.kafka), deps), stop)
 

@@ -22,6 +22,7 @@ from infra.cli.demo.screen import Screen
 from infra.cli.exit_codes import ExitCode
 from infra.cli.local_stack import LocalStack
 from infra.cli.options import AsJson
+from infra.cli.publishing import open_publisher
 from infra.cli.up import show_event
 from infra.cli.watch import Watcher, watching
 from infra.local.shop.faults import FAULTS, Fault, FaultKind, choose_fault
@@ -33,7 +34,6 @@ from infra.runtime.sql import ControlStore, open_database
 from schemas.control import Policy
 from schemas.errors import InvalidRequestError
 from schemas.events import Event, Report, Verdict
-from streams.producer import open_producer
 
 __all__ = ["demo"]
 
@@ -150,7 +150,7 @@ async def _staged(
 ) -> AsyncIterator[tuple[Feed, Watcher]]:
     clock = SystemClock()
     async with (
-        open_producer(installation.kafka, source="/tocsin/demo") as producer,
+        open_publisher(installation, "demo") as producer,
         watching(installation.kafka, _TENANT, clock.now(), screen.tocsin_event) as watcher,
     ):
         shown = _Shown(screen)

@@ -2,13 +2,12 @@
 
 from infra.runtime.telemetry.logs import configure_logging
 from infra.runtime.telemetry.prometheus import PrometheusRecorder, serve_metrics
-from infra.runtime.telemetry.tracing import configure_tracing, current_traceparent, span
+from infra.runtime.telemetry.tracing import ProcessTracing, configure_tracing
 
 __all__ = [
+    "ProcessTracing",
     "PrometheusRecorder",
     "configure_logging",
     "configure_tracing",
-    "current_traceparent",
     "serve_metrics",
-    "span",
 ]

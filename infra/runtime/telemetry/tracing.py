@@ -1,55 +1,60 @@
-"""OpenTelemetry spans across Kafka by W3C `traceparent`. The exporter is off unless an endpoint is configured."""
+"""Traces of one process: exported to an OpenTelemetry collector where one is configured, passed on where none is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import random
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
 
-from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from schemas.tracing import SpanName, Tracing
 
-from infra.runtime.telemetry import names
-
-__all__ = ["configure_tracing", "current_traceparent", "span"]
-
-_PROPAGATOR = TraceContextTextMapPropagator()
-_TRACER = "tocsin"
+__all__ = ["PassedOn", "ProcessTracing", "configure_tracing"]
 
 
-def configure_tracing(
-    role: str, otlp_endpoint: str, processor: SpanProcessor | None = None
-) -> TracerProvider:
-    """Make the process's tracer provider; the caller shuts it down, which exports what is left.
+class ProcessTracing(Tracing, Protocol):
+    """The Tracing of a process, which closes it at its end."""
 
-    Without an endpoint or a processor spans exist (their ids travel) but are exported nowhere.
+    def shutdown(self) -> None:
+        """Export what is left; blocks for three seconds at most. Spans opened later are lost."""
+        ...
+
+
+class PassedOn:
+    """The ProcessTracing without a collector: no spans, only their identity.
+
+    A `traceparent` is passed on as it came, as W3C Trace Context asks of those who record nothing: a stage elsewhere
+    that does export then hangs below the last one that did. Where there is none, a trace begins, so that log lines and
+    messages can be joined by its id. Measured for a span with two attributes: 0.4 us here, 1.3 us where a trace begins,
+    23 us for the SDK's spans even when nothing is exported, which triage would pay three times per alarm.
     """
-    provider = TracerProvider(resource=Resource.create({names.SERVICE: f"tocsin-{role}"}))
-    if otlp_endpoint:
-        # A role that exports nothing does not pay for the exporter: 0.1 s, protobuf and requests.
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
 
-        exporter = OTLPSpanExporter(endpoint=f"{otlp_endpoint.rstrip('/')}/v1/traces")
-        provider.add_span_processor(BatchSpanProcessor(exporter))
-    if processor:
-        provider.add_span_processor(processor)
-    trace.set_tracer_provider(provider)
-    return provider
+    def span(
+        self, name: SpanName, traceparent: str = "", attributes: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[str]:
+        del name, attributes
+        return nullcontext(traceparent or _beginning())
+
+    def shutdown(self) -> None:
+        """Nothing is left."""
 
 
-@contextmanager
-def span(name: str, traceparent: str = "", attributes: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Run in a span that continues `traceparent`, or begins a trace; yields the span's own traceparent."""
-    parent = _PROPAGATOR.extract({"traceparent": traceparent}) if traceparent else None
-    tracer = trace.get_tracer(_TRACER)
-    with tracer.start_as_current_span(name, context=parent, attributes=dict(attributes or {})):
-        yield current_traceparent()
+def configure_tracing(role: str, otlp_endpoint: str) -> ProcessTracing:
+    """Return the process's tracing; the caller shuts it down.
+
+    Args:
+        role: becomes the service name, `tocsin-<role>`.
+        otlp_endpoint: base URL of a collector's OTLP/HTTP receiver; empty to export nothing.
+    """
+    if not otlp_endpoint:
+        return PassedOn()
+    # A role that exports nothing does not pay for the SDK: 0.3 s, protobuf and requests.
+    from infra.runtime.telemetry.otel import OtelTracing, otlp_processor  # noqa: PLC0415
+
+    return OtelTracing(role, otlp_processor(otlp_endpoint))
 
 
-def current_traceparent() -> str:
-    """Return the running span's `traceparent`, or an empty text outside of any."""
-    carrier: dict[str, str] = {}
-    _PROPAGATOR.inject(carrier)
-    return carrier.get("traceparent", "")
+def _beginning() -> str:
+    """Neither id may be zero; flagged as sampled, or stages that export would drop their part."""
+    trace, span = random.getrandbits(128) or 1, random.getrandbits(64) or 1
+    return f"00-{trace:032x}-{span:016x}-01"

@@ -9,18 +9,13 @@ from pathlib import Path
 import httpx
 import pytest
 import structlog
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 
 from infra.runtime.settings import Settings
 from infra.runtime.telemetry import (
     PrometheusRecorder,
     configure_logging,
-    configure_tracing,
-    current_traceparent,
     serve_metrics,
-    span,
 )
 from schemas import metrics
 from schemas.metrics import Metric, MetricKind
@@ -85,23 +80,6 @@ def test_values_are_kept_apart_by_label() -> None:
     recorder.count(metrics.ALARM_DECISIONS, 4, decision="cleared")
     value = recorder.registry.get_sample_value("tocsin_alarm_decisions_total", {"decision": "cleared"})
     assert value == 4
-
-
-def test_a_trace_goes_on_across_a_message() -> None:
-    exported = InMemorySpanExporter()
-    provider = configure_tracing("test", "", SimpleSpanProcessor(exported))
-    assert current_traceparent() == ""
-    with span("publish") as sent:
-        pass
-    with span("process", sent, {"tocsin.tenant": "acme"}) as handled:
-        assert current_traceparent() == handled
-    provider.shutdown()
-    first, second = exported.get_finished_spans()
-    assert first.context.trace_id == second.context.trace_id
-    assert second.parent is not None
-    assert second.parent.span_id == first.context.span_id
-    assert second.attributes is not None
-    assert second.attributes["tocsin.tenant"] == "acme"
 
 
 def test_settings_come_from_the_environment_before_the_file(

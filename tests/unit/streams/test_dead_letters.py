@@ -41,7 +41,7 @@ class Publisher:
         assert isinstance(event, DeadLetter)
         self.events.append(event)
 
-    async def publish_all(self, events: Sequence[Event], *, traceparent: str = "") -> None:
+    async def publish_all(self, events: Sequence[Event], *, traceparent: str | Sequence[str] = "") -> None:
         for event in events:
             await self.publish(event)
 

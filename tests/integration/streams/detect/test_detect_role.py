@@ -79,7 +79,7 @@ class Faulty:
     async def publish(self, event: Event, *, traceparent: str = "") -> None:
         await self.publish_all([event], traceparent=traceparent)
 
-    async def publish_all(self, events: Sequence[Event], *, traceparent: str = "") -> None:
+    async def publish_all(self, events: Sequence[Event], *, traceparent: str | Sequence[str] = "") -> None:
         if self.away:
             self.away -= 1
             raise UnavailableError("no broker")

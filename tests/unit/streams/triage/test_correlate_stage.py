@@ -30,7 +30,7 @@ def changed(raw: AlarmRaw, decision: Decision = Decision.OPENED) -> AlarmChanged
 class Refusing(Book):
     """A publisher without a broker."""
 
-    async def publish_all(self, events: Sequence[Event], *, traceparent: str = "") -> None:
+    async def publish_all(self, events: Sequence[Event], *, traceparent: str | Sequence[str] = "") -> None:
         if events:
             raise UnavailableError("no broker")
 

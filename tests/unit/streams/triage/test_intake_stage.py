@@ -109,7 +109,7 @@ async def test_redelivery_after_a_restart_decides_nothing_twice() -> None:
 
 async def test_nothing_is_remembered_before_it_is_told() -> None:
     class Broken(Book):
-        async def publish_all(self, events: Any, *, traceparent: str = "") -> None:
+        async def publish_all(self, events: Any, *, traceparent: Any = "") -> None:
             raise UnavailableError("no broker")
 
     desk = Desk()
