@@ -46,6 +46,7 @@ def _clickhouse_users(made: _Made) -> str:
 
 
 SECRETS: Final[Mapping[str, Callable[[_Made], str]]] = {
+    "api_pepper": _password,
     "clickhouse_password": _password,
     "clickhouse_reader_password": _password,
     "clickhouse_users.xml": _clickhouse_users,
