@@ -105,7 +105,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _config(app: object) -> uvicorn.Config:
+def _config(app: object, grace_s: int = _GRACE_S) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]  # uvicorn's own alias of an ASGI application is stricter than ASGI
         lifespan="off",
@@ -114,7 +114,7 @@ def _config(app: object) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=_GRACE_S,
+        timeout_graceful_shutdown=grace_s,
         timeout_keep_alive=75,
     )
 
