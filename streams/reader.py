@@ -122,11 +122,13 @@ class TopicReader:
             await self._consumer.seek_to_beginning(*places)
             return
         at_ms = int(since.timestamp() * 1000)
+        # The end first: what comes between the two questions is then read, not skipped.
+        ends = await self._consumer.end_offsets(list(places))
         found = await self._consumer.offsets_for_times(dict.fromkeys(places, at_ms))
         for place in places:
             offset = found.get(place)
             if offset is None or offset.timestamp < 0:
-                await self._consumer.seek_to_end(place)
+                self._consumer.seek(place, ends[place])
             else:
                 self._consumer.seek(place, offset.offset)
 
