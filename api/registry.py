@@ -187,7 +187,8 @@ def _short_names(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     shown = {key: _short_names(value) if key in _NESTED else value for key, value in schema.items()}
-    if shown.get("type") in _NAMED:
+    kind = shown.get("type")
+    if isinstance(kind, str) and kind in _NAMED:
         shown["name"] = shown["name"].rsplit(".", 1)[-1]
     return shown
 

@@ -28,8 +28,8 @@ __all__ = ["router"]
 
 router = api_router("/investigations", "investigations")
 
-_REPORT_WITHIN_S: Final = 10.0
-"""The report is published before the end is told, but heard from another topic."""
+_QUIET_S: Final = 3.0
+"""All is published before the end is told, but heard from other topics: after the end so long a silence is the end."""
 _PING_S: Final = 15
 _RETRY_MS: Final = 2_000
 _STREAM: Final[dict[int | str, dict[str, Any]]] = {
@@ -87,7 +87,7 @@ async def _heard(live: Subscription, stopping: asyncio.Event, told: _Told) -> As
     stop = asyncio.ensure_future(stopping.wait())
     try:
         while not told.complete:
-            item = await _next(live, stop, None if told.ended is None else _REPORT_WITHIN_S)
+            item = await _next(live, stop, None if told.ended is None else _QUIET_S)
             if item is None:
                 return
             yield item
@@ -117,14 +117,15 @@ class _Told:
     position: StreamPosition
     seen: set[str] = field(default_factory=set)
     ended: InvestigationState | None = None
-    reported: bool = False
+    report: Report | None = None
+    findings: set[str] = field(default_factory=set)
 
     @property
     def complete(self) -> bool:
-        """Whether nothing more will come. A completed investigation has a report."""
-        if self.ended is not InvestigationState.COMPLETED:
-            return self.ended is not None
-        return self.reported
+        """Whether nothing more will come: the end, and all findings that the report counts."""
+        if self.ended is None or self.report is None:
+            return False
+        return len(self.findings) >= self.report.evidence_count
 
     def of(self, item: FeedItem) -> list[ServerSentEvent]:
         """Return the event to send, or none."""
@@ -146,9 +147,15 @@ class _Told:
         return ServerSentEvent(f'{{"state":"{self.ended.value}"}}', event="end", id=str(self.position))
 
     def _note(self, event: Event) -> None:
-        if isinstance(event, InvestigationStatus) and event.state in ENDED:
-            self.ended = event.state
-        self.reported = self.reported or isinstance(event, Report)
+        match event:
+            case InvestigationStatus() if event.state in ENDED:
+                self.ended = event.state
+            case Evidence():
+                self.findings.add(event.event_id)
+            case Report():
+                self.report = event
+            case _:
+                pass
 
 
 def _shown(event: Event, by: Principal) -> tuple[str, BaseModel] | None:

@@ -24,7 +24,7 @@ __all__ = ["Asked", "End", "Filter", "ListRequest", "Lists", "Start", "given", "
 _Row = TypeVar("_Row")
 _R = TypeVar("_R", bound=Record)
 
-_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _AHEAD: Final = timedelta(hours=1)
 """Clocks of sources may run ahead: the default range ends a little after now."""

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from sinks.clickhouse.client import ClickHouse, ClickHouseAddress, open_clickhouse
+from sinks.clickhouse.landing import ClickHouseLanding, FixedRetention
+from sinks.clickhouse.migrate import Migrator, load_migrations
+from streams.kafka import KafkaSettings
+from tests.fakes.clickhouse_server import ClickHouseServer
+from tests.integration.api_reads.serving import Served, serve_reads
+from tests.integration.sinks.samples import FixedClock
+
+_MIGRATED: set[str] = set()
+
+
+@pytest.fixture
+async def clickhouse(clickhouse_server: ClickHouseServer) -> AsyncIterator[ClickHouse]:
+    async with open_clickhouse(ClickHouseAddress(clickhouse_server.url)) as client:
+        if clickhouse_server.url not in _MIGRATED:
+            await Migrator(client, lambda: datetime.now(UTC), load_migrations()).up()
+            _MIGRATED.add(clickhouse_server.url)
+        yield client
+
+
+@pytest.fixture
+def tenant() -> str:
+    """A tenant of the test's own: the tables are shared."""
+    return f"t{uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def landing(clickhouse: ClickHouse, tenant: str) -> ClickHouseLanding:
+    """A log of the test's own: its offsets start at 0."""
+    return ClickHouseLanding(clickhouse, FixedRetention(30), FixedClock(), epoch=tenant)
+
+
+@pytest.fixture
+def kafka(any_kafka: KafkaSettings) -> KafkaSettings:
+    """Settings with a topic prefix of this test's own."""
+    return any_kafka.model_copy(update={"topic_prefix": f"{uuid4().hex[:8]}."})
+
+
+@pytest.fixture
+async def tables_api(clickhouse: ClickHouse, tenant: str) -> AsyncIterator[Served]:
+    """The API over the tables alone."""
+    async with serve_reads(clickhouse, None, tenant) as served:
+        yield served
+
+
+@pytest.fixture
+async def whole_api(clickhouse: ClickHouse, kafka: KafkaSettings, tenant: str) -> AsyncIterator[Served]:
+    """The API over tables and topics."""
+    async with serve_reads(clickhouse, kafka, tenant) as served:
+        yield served
