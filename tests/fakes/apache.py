@@ -100,6 +100,10 @@ class ApacheCluster:
             ssl_cafile=str(self.authority.file),
         )
 
+    @property
+    def password(self) -> KafkaSettings:
+        return self.scram.model_copy(update={"sasl_mechanism": "PLAIN"})
+
     def start(self, *numbers: int) -> None:
         """Start these nodes and wait until the cluster is whole."""
         for number in numbers:

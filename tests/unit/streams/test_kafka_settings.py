@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ssl
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from schemas.errors import ConfigurationError, UnavailableError
 from streams.connecting import find_problem
 from streams.kafka import KafkaSettings, tls_context
 from tests.fakes.certificates import Authority, Identity, make_authority
+from tests.unit.docs.pages import program
 
 
 @pytest.fixture
@@ -150,3 +152,15 @@ async def test_a_name_that_is_not_known_is_told() -> None:
 async def test_an_address_without_a_port_is_refused(address: str) -> None:
     with pytest.raises(ConfigurationError):
         await find_problem(KafkaSettings(bootstrap_servers=address))
+
+
+def test_the_settings_of_the_documentation_are_valid() -> None:
+    section = KafkaSection.model_validate(tomllib.loads(program("tocsin.toml for Apache Kafka"))["kafka"])
+    made = kafka_settings(
+        section.model_copy(update={"sasl_password": SecretStr("secret")}), "kafka:9094", embedded=False
+    )
+    assert (made.security_protocol, made.sasl_mechanism, made.idempotent) == (
+        "SASL_SSL",
+        "SCRAM-SHA-512",
+        True,
+    )
