@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -112,6 +113,7 @@ def start_postgres() -> Iterator[PostgresTestServer]:
 
             def start() -> None:
                 stack.enter_context(running(spec))
+                _wait_until_it_answers(port)
 
             start()
             # Killed alone it would leave its shared memory behind.
@@ -127,6 +129,19 @@ def _spec(postgres: str, data: Path, port: int, folder: Path) -> ProcessSpec:
         log_file=folder / "postgres.log",
         ready=TcpOpen("127.0.0.1", port),
     )
+
+
+def _wait_until_it_answers(port: int) -> None:
+    """The port is open before the server has started up."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            psycopg.connect(f"postgresql://tocsin:{_QUOTED}@127.0.0.1:{port}/postgres").close()
+        except psycopg.OperationalError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _run(*command: str, check: bool = True) -> None:

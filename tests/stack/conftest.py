@@ -10,7 +10,7 @@ from infra.local.down import take_down
 from tests.e2e.stack import RunningStack, start
 from tests.fakes.debian_redis import start_debian_redis
 from tests.fakes.postgres_server import PostgresTestServer, start_postgres
-from tests.stack.outside import OutsideStack
+from tests.stack.outside import OutsideStack, Sender
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +43,20 @@ def outside(
     finally:
         take_down(running.data_dir)
         running.process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def sender(outside: OutsideStack) -> Sender:
+    """A key of the role `ingest` for a tenant of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in outside.settings.items():
+            patch.setenv(name, value)
+        (made,) = outside.running.tocsin(
+            "keys", "create", "monitoring", "--role", "ingest", "--tenant", "monitored"
+        )
+    url = outside.running.state().addresses.api_url
+    assert url is not None
+    return Sender(url, made["key"], "monitored")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 from urllib.parse import urlsplit
 
+import httpx
 import psycopg
 import pytest
 from redis import Redis
@@ -38,9 +39,9 @@ def _reported(stack: RunningStack, count: int) -> list[dict[str, Any]]:
     return incidents
 
 
-def _count(outside: OutsideStack, table: LiteralString) -> int:
+def _rows(outside: OutsideStack, sql: LiteralString, *values: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(outside.settings["TOCSIN_SQL__URL"]) as connection:
-        return len(connection.execute("SELECT 1 FROM " + table).fetchall())  # noqa: S608 - literals only
+        return connection.execute(sql, values).fetchall()
 
 
 def _doctor(stack: RunningStack) -> dict[str, Any]:
@@ -73,8 +74,9 @@ def test_an_alarm_becomes_a_report(stack: RunningStack, outside: OutsideStack, d
     _alarm(stack, "cart")
     (incident,) = _reported(stack, 1)
     assert incident["report"]["verdict"] in {"data_unavailable", "benign", "inconclusive"}
-    assert _count(outside, "investigation_markers") == 1
-    assert _count(outside, "checkpoints") > 5
+    investigation = incident["report"]["investigation_id"]
+    assert _rows(outside, "SELECT done FROM investigation_markers WHERE investigation_id = %s", investigation)
+    assert len(_rows(outside, "SELECT 1 FROM checkpoints WHERE thread_id = %s", investigation)) > 5
     with Redis.from_url(debian_redis_url) as redis:
         assert {key.decode().split(":")[0] for key in redis.scan_iter(count=1000)} == {"outside"}
 
@@ -86,12 +88,21 @@ def test_the_roles_name_themselves_and_keep_to_their_connections(
         assert 1 <= postgres_server.connections_of(name) <= 3
 
 
+def _sql_is_ready(stack: RunningStack) -> bool:
+    url = stack.state().addresses.api_url
+    parts: dict[str, bool] = httpx.get(f"{url}/ready", timeout=30).json()["parts"]
+    return parts["sql"]
+
+
 def test_what_comes_while_postgresql_is_away_is_reported_when_it_is_back(
     stack: RunningStack, postgres_server: PostgresTestServer
 ) -> None:
+    assert _sql_is_ready(stack)
     with postgres_server.away():
         for number in range(3):
             _alarm(stack, f"away-{number}")
+        until(lambda: not _sql_is_ready(stack), "an API that is not ready")
+    until(lambda: _sql_is_ready(stack), "an API that is ready again")
     incidents = _reported(stack, 4)
     assert {one["services"][0] for one in incidents} == {"cart", "away-0", "away-1", "away-2"}
 
@@ -99,7 +110,6 @@ def test_what_comes_while_postgresql_is_away_is_reported_when_it_is_back(
 def test_nothing_was_lost_or_doubled(stack: RunningStack, outside: OutsideStack) -> None:
     (proof,) = stack.tocsin("verify", "--settle", "90")
     assert proof["holds"], [one for one in proof["checks"] if one["wrong"]]
-    assert proof["investigations"]["ended"] == proof["investigations"]["requested"] == 4
+    assert proof["investigations"]["ended"] == proof["investigations"]["requested"] >= 4
     assert proof["messages"]["dead-letters"] == 0
-    with psycopg.connect(outside.settings["TOCSIN_SQL__URL"]) as connection:
-        assert connection.execute("SELECT DISTINCT done FROM investigation_markers").fetchall() == [(1,)]
+    assert _rows(outside, "SELECT DISTINCT done FROM investigation_markers") == [(1,)]
