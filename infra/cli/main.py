@@ -39,6 +39,7 @@ _COMMANDS: Final = {
     "demo": _Command("infra.cli.demo.command", "demo", _STACK),
     "send": _Command("infra.cli.send", "app", _USE),
     "investigate": _Command("infra.cli.investigate", "investigate", _USE),
+    "follow": _Command("infra.cli.follow", "follow", _USE),
     "incidents": _Command("infra.cli.incidents", "incidents", _USE),
     "report": _Command("infra.cli.incidents", "report", _USE),
     "evidence": _Command("infra.cli.evidence", "evidence", _USE),
