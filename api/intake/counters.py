@@ -46,7 +46,9 @@ class CounterBook:
         """Return what one request reads; nothing of it is remembered before `Reading.keep`."""
         return Reading(self, tenant)
 
-    def __len__(self) -> int:
+    @property
+    def known(self) -> int:
+        """How many counters it remembers."""
         return len(self._last)
 
     def _get(self, key: _Key) -> _Last | None:

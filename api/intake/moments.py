@@ -27,20 +27,24 @@ def instant(value: object, default: datetime, *, pointer: str = "/time") -> date
 
 def _read(text: str, pointer: str) -> datetime:
     try:
-        return datetime.fromtimestamp(float(text), UTC)
+        seconds = float(text)
     except ValueError:
-        pass
-    except (OverflowError, OSError):
+        return _read_iso(text, pointer)
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
         raise _out_of_range(text, pointer) from None
+
+
+def _read_iso(text: str, pointer: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-    except ValueError:
-        raise ItemError(
-            ItemReason.INVALID_VALUE, f"{text[:40]!r} is neither unix seconds nor ISO 8601", pointer=pointer
-        ) from None
     except OverflowError:
         raise _out_of_range(text, pointer) from None
+    except ValueError:
+        detail = f"{text[:40]!r} is neither unix seconds nor ISO 8601"
+        raise ItemError(ItemReason.INVALID_VALUE, detail, pointer=pointer) from None
 
 
 def in_range(at: datetime, *, pointer: str = "") -> datetime:

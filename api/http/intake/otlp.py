@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http.intake.answer import body_of
-from api.http.intake.receive import Counters, Sender, receive
+from api.http.intake.receive import Counters, Sender, receive, told_why
 from api.http.principal import Ingester
 from api.http.route import api_router, problems
 from api.intake import otlp_logs, otlp_metrics
@@ -41,10 +41,10 @@ _TOLD: Final = 3
 async def take_otlp_metrics(request: Request, by: Ingester, counters: Counters) -> Response:
     """Take metrics of OpenTelemetry; what could not be taken is told as partial success."""
     reading = counters.reading(by.tenant)
-    content_type = request.headers.get("content-type", "")
+    encoding = _encoding(request)
 
     def parse(body: bytes, arrival: Arrival) -> Parsed:
-        return otlp_metrics.parse(body, encoding_of(content_type), arrival, reading)
+        return otlp_metrics.parse(body, encoding, arrival, reading)
 
     received = await receive(request, Sender(by, "otlp-metrics", "otlp"), parse)
     reading.keep()
@@ -54,16 +54,16 @@ async def take_otlp_metrics(request: Request, by: Ingester, counters: Counters) 
         response.partial_success.CopyFrom(
             ExportMetricsPartialSuccess(rejected_data_points=rejected, error_message=_why(received.parsed))
         )
-    return _answer(response, content_type)
+    return _answer(response, encoding)
 
 
 @router.post("/logs", response_class=Response, responses=_ANSWERS, openapi_extra=_BODY)
 async def take_otlp_logs(request: Request, by: Ingester) -> Response:
     """Take log records of OpenTelemetry; what could not be taken is told as partial success."""
-    content_type = request.headers.get("content-type", "")
+    encoding = _encoding(request)
 
     def parse(body: bytes, arrival: Arrival) -> Parsed:
-        return otlp_logs.parse(body, encoding_of(content_type), arrival)
+        return otlp_logs.parse(body, encoding, arrival)
 
     received = await receive(request, Sender(by, "otlp-logs", "otlp"), parse)
     response = ExportLogsServiceResponse()
@@ -72,7 +72,7 @@ async def take_otlp_logs(request: Request, by: Ingester) -> Response:
         response.partial_success.CopyFrom(
             ExportLogsPartialSuccess(rejected_log_records=rejected, error_message=_why(received.parsed))
         )
-    return _answer(response, content_type)
+    return _answer(response, encoding)
 
 
 def _why(parsed: Parsed) -> str:
@@ -81,9 +81,13 @@ def _why(parsed: Parsed) -> str:
     return "; ".join([*told, *more])
 
 
-def _answer(response: Message, content_type: str) -> Response:
+def _encoding(request: Request) -> Encoding:
+    with told_why():
+        return encoding_of(request.headers.get("content-type", ""))
+
+
+def _answer(response: Message, encoding: Encoding) -> Response:
     """Answer in the encoding of the request, as OTLP wants it."""
-    encoding = encoding_of(content_type)
     if encoding is Encoding.JSON:
         return Response(MessageToJson(response, indent=None), media_type=encoding.value)
     return Response(response.SerializeToString(), media_type=encoding.value)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http.intake.answer import body_of
-from api.http.intake.receive import Counters, Sender, receive
+from api.http.intake.receive import Counters, Sender, receive, told_why
 from api.http.principal import Ingester
 from api.http.problem import FieldProblem, Problem
 from api.http.route import api_router, problems
@@ -40,10 +40,11 @@ async def take_remote_write_at_usual_path(request: Request, by: Ingester, counte
 
 async def _take(request: Request, by: Ingester, counters: Counters) -> Response:
     reading = counters.reading(by.tenant)
-    content_type = request.headers.get("content-type", "")
+    with told_why():
+        version = remote_write.version_of(request.headers.get("content-type", ""))
 
     def parse(body: bytes, arrival: Arrival) -> Parsed:
-        return remote_write.parse(body, remote_write.version_of(content_type), arrival, reading)
+        return remote_write.parse(body, version, arrival, reading)
 
     sender = Sender(by, "prometheus", "prometheus")
     received = await receive(request, sender, parse, allowed=REMOTE_WRITE, encoding="snappy")

@@ -22,7 +22,7 @@ from api.intake.refusal import RefusalKind, RefusedError
 from schemas.access import Principal
 from schemas.metrics import DEAD_LETTERS, MESSAGES
 
-__all__ = ["Counters", "Parser", "Received", "Sender", "receive"]
+__all__ = ["Counters", "Parser", "Received", "Sender", "receive", "told_why"]
 
 _STAGE: Final = "intake"
 _LARGE: Final = 64 * 1024
@@ -98,7 +98,7 @@ async def receive(
         plain = inflated(body, headers.get("content-encoding", encoding), limits, allowed=allowed)
         return parse(plain, arrival)
 
-    with _told():
+    with told_why():
         parsed = await run_in_threadpool(work) if len(body) > _LARGE else work()
     content_type = headers.get("content-type", "")
     letters = letters_of(parsed, f"http/{sender.format}", content_type, arrival)
@@ -118,7 +118,7 @@ def _count(request: Request, parsed: Parsed) -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told_why() -> Iterator[None]:
     """Tell a caller why a body was refused."""
     try:
         yield
