@@ -194,28 +194,45 @@ def _edit(holder: list[Any], dice: random.Random) -> None:
 
 def _reworked(body: bytes, dice: random.Random) -> bytes:
     """Change what a remote write request says, in a message that can still be read."""
-    request: v1.WriteRequest | v2.Request
     try:
-        request = v2.Request.FromString(body) if body[:1] == _SYMBOLS else v1.WriteRequest.FromString(body)
+        return _reworked_v2(body, dice) if body[:1] == _SYMBOLS else _reworked_v1(body, dice)
     except DecodeError:
         return _flipped(body, dice)
-    if not request.timeseries:
-        return body
-    series: v1.TimeSeries | v2.TimeSeries = dice.choice(request.timeseries)
-    if dice.random() < 0.5 and series.samples:
-        one = dice.choice(series.samples)
-        one.timestamp = dice.choice((0, -1, 2**62, -(2**63), one.timestamp))
-        one.value = dice.choice((float("nan"), float("inf"), -0.0, 1e308, stale()))
-    elif isinstance(series, v2.TimeSeries):
-        series.labels_refs.extend(dice.choice(((1,), (1, 2), (999, 0), (0, 0), range(1, 3))))
-    else:
-        name = dice.choice(("", "__name__", "service", "l" * 300, "job"))
-        series.labels.add(name=name, value=dice.choice(("", "x" * 5000, "cart")))
-    if dice.random() < 0.2:
-        series.histograms.append(b"\x08\x01")
+
+
+def _reworked_v1(body: bytes, dice: random.Random) -> bytes:
+    request = v1.WriteRequest.FromString(body)
+    for series in request.timeseries:
+        name = dice.choice(("", "__name__", "service", "l" * 300, "job", "fine"))
+        match dice.randrange(6):
+            case 0:
+                series.labels.add(name=name, value=dice.choice(("", "x" * 5000, "cart")))
+            case 1:
+                series.histograms.append(b"\x08\x01")
+            case 2 | 3:
+                series.samples.add(timestamp=dice.choice(_TIMES), value=dice.choice(_VALUES))
+            case _:
+                pass
     return request.SerializeToString()
 
 
+def _reworked_v2(body: bytes, dice: random.Random) -> bytes:
+    request = v2.Request.FromString(body)
+    for series in request.timeseries:
+        match dice.randrange(6):
+            case 0:
+                series.labels_refs.extend(dice.choice(((1,), (1, 2), (999, 0), (0, 0), (2**32 - 1, 1))))
+            case 1:
+                series.metadata.unit_ref = dice.choice((0, 1, 999))
+            case 2 | 3:
+                series.samples.add(timestamp=dice.choice(_TIMES), value=dice.choice(_VALUES))
+            case _:
+                pass
+    return request.SerializeToString()
+
+
+_TIMES = (0, 1, -1, 2**62, -(2**63), 1_772_366_400_001)
+_VALUES = (float("nan"), float("inf"), -0.0, 1e308, stale())
 _SYMBOLS = b"\x22"
 """The first byte of a request of version 2: field 4, a text."""
 
