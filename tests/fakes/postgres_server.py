@@ -41,7 +41,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class PostgresTestServer:
-    """A server with the user `tocsin`, who owns everything, and its password."""
+    """A server with the user `tester`, who owns everything, and its password."""
 
     port: int
     data: Path
@@ -49,7 +49,7 @@ class PostgresTestServer:
     _start: Callable[[], None]
     _stop: Callable[[], None]
 
-    def url(self, database: str = "postgres", user: str = f"tocsin:{_QUOTED}") -> str:
+    def url(self, database: str = "postgres", user: str = f"tester:{_QUOTED}") -> str:
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
     def new_database(self) -> str:
@@ -101,7 +101,7 @@ def start_postgres() -> Iterator[PostgresTestServer]:
         (folder / "password").write_text(PASSWORD)
         hand_over(folder, _USER)
         # The C locale: a database of another one sorts text differently, which no query of ours depends on.
-        _run(programs["initdb"], "-D", f"{data}", "-U", "tocsin", f"--pwfile={folder / 'password'}",
+        _run(programs["initdb"], "-D", f"{data}", "-U", "tester", f"--pwfile={folder / 'password'}",
              "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")  # fmt: skip
         port = PortBook(random.SystemRandom()).free()
         spec = _spec(programs["postgres"], data, port, folder)
@@ -136,7 +136,7 @@ def _wait_until_it_answers(port: int) -> None:
     deadline = time.monotonic() + 30
     while True:
         try:
-            psycopg.connect(f"postgresql://tocsin:{_QUOTED}@127.0.0.1:{port}/postgres").close()
+            psycopg.connect(f"postgresql://tester:{_QUOTED}@127.0.0.1:{port}/postgres").close()
         except psycopg.OperationalError:
             assert time.monotonic() < deadline
             time.sleep(0.05)

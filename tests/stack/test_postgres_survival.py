@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,19 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from langgraph.checkpoint.base import empty_checkpoint
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from agents.investigation.checkpoints import StoredCheckpoints
 from infra.cli.compose.checkpoints import open_checkpointer
 from infra.cli.main import app
 from infra.local.reachability import why_no_postgres
+from infra.runtime.settings import Settings, SqlSection
 from infra.runtime.sql import Database, SqlMarkers, SqlMigrator, load_sql_migrations, open_database
 from infra.runtime.sql_address import PostgresServer
 from schemas.errors import ConfigurationError, IntegrityError, UnavailableError
 from tests.fakes.postgres_server import PASSWORD, PostgresTestServer
+from tests.unit.docs.pages import program
 
 pytestmark = pytest.mark.stack
 
@@ -101,7 +105,7 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
 
 
 async def test_a_wrong_password_is_told_and_never_shown(postgres_server: PostgresTestServer) -> None:
-    wrong = PostgresServer(postgres_server.url(user="tocsin:wrong-s3cret"))
+    wrong = PostgresServer(postgres_server.url(user="tester:wrong-s3cret"))
     with pytest.raises(UnavailableError, match="password authentication failed") as raised:
         async with open_database(wrong):
             pass
@@ -191,9 +195,28 @@ def test_doctor_tells_what_is_wrong_and_hides_the_password(
         f"answers at postgresql://127.0.0.1:{postgres_server.port}/postgres",
     )
     monkeypatch.setenv("TOCSIN_SQL__PASSWORD", PASSWORD)
-    assert found(postgres_server.url(user="tocsin"))["result"] == "ok"
+    assert found(postgres_server.url(user="tester"))["result"] == "ok"
     monkeypatch.setenv("TOCSIN_SQL__PASSWORD", "no")
-    assert "password authentication failed" in found(postgres_server.url(user="tocsin"))["what"]
+    assert "password authentication failed" in found(postgres_server.url(user="tester"))["what"]
     assert "does not exist" in found(postgres_server.url("absent"))["what"]
     away = found("postgresql://tocsin@127.0.0.1:1/x")
     assert (away["result"], "refused" in away["what"]) == ("failed", True)
+
+
+async def test_the_page_about_own_servers_makes_what_its_settings_then_open(
+    postgres_server: PostgresTestServer, tmp_path: Path
+) -> None:
+    for statement in program("as PostgreSQL's administrator").strip().rstrip(";").split(";"):
+        await asyncio.to_thread(postgres_server.run, statement)
+    section = tomllib.loads(program("tocsin.toml for servers elsewhere"))["sql"]
+    place = f"@127.0.0.1:{postgres_server.port}/tocsin"
+    url = section["url"].replace("@postgres:5432/tocsin", place).partition("?")[0]
+    assert url.endswith(place), "the page names another server"
+    with pytest.raises(psycopg.OperationalError, match=r"SSL|certificate"):
+        psycopg.connect(section["url"].replace("@postgres:5432/tocsin", place), password="choose-one")
+    own = SqlSection(**{**section, "url": url}, password=SecretStr("choose-one"))
+    settings = Settings(data_dir=tmp_path, sql=own)
+    async with open_database(settings.control_database) as database:
+        assert await SqlMarkers(database).next_attempt("inv") == 1
+    async with open_checkpointer(settings.checkpoint_database) as saver:
+        await _put(saver, "inv")
