@@ -30,6 +30,19 @@ def request_id_of(connection: HTTPConnection) -> str:
     return str(connection.scope.get("state", {}).get("request_id", ""))
 
 
-DepsOf = Annotated[Deps, Depends(deps_of)]
-OptionsOf = Annotated[ApiOptions, Depends(options_of)]
-Traceparent = Annotated[str, Depends(traceparent_of)]
+# FastAPI hands a dependency that is no coroutine function to a thread, which takes longer than most requests.
+async def _deps(connection: HTTPConnection) -> Deps:
+    return deps_of(connection)
+
+
+async def _options(connection: HTTPConnection) -> ApiOptions:
+    return options_of(connection)
+
+
+async def _traceparent(connection: HTTPConnection) -> str:
+    return traceparent_of(connection)
+
+
+DepsOf = Annotated[Deps, Depends(_deps)]
+OptionsOf = Annotated[ApiOptions, Depends(_options)]
+Traceparent = Annotated[str, Depends(_traceparent)]

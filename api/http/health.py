@@ -52,7 +52,7 @@ class Detailed(_Answer):
     parts: dict[str, Part]
 
 
-def _readiness(request: Request) -> Readiness:
+async def _readiness(request: Request) -> Readiness:
     return cast("Readiness", request.app.state.readiness)
 
 

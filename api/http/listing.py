@@ -102,7 +102,7 @@ class ListRequest:
         return Cursors(options_of(self.request).cursor_secret, self.request.url.path, question)
 
 
-def _list_request(
+async def _list_request(
     request: Request,
     start: Start = None,
     end: End = None,

@@ -68,7 +68,11 @@ async def _audit_refusal(request: Request, principal: Principal, permission: Per
     await deps.publisher.publish(refusal, traceparent=traceparent_of(request))
 
 
-Anybody = Annotated[Principal, Depends(principal_of)]
+async def _anybody(connection: HTTPConnection) -> Principal:
+    return principal_of(connection)
+
+
+Anybody = Annotated[Principal, Depends(_anybody)]
 """Whoever has a key."""
 Reader = Annotated[Principal, Depends(may(Permission.READ))]
 EvidenceReader = Annotated[Principal, Depends(may(Permission.EVIDENCE))]

@@ -13,7 +13,7 @@ from api.read_ports import ReadDeps
 __all__ = ["Reads", "reads_of"]
 
 
-def reads_of(connection: HTTPConnection) -> ReadDeps:
+async def reads_of(connection: HTTPConnection) -> ReadDeps:
     return deps_of(connection).reads
 
 

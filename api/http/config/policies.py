@@ -46,7 +46,7 @@ class NewPolicy(PolicyDraft):
     policy_id: Name
 
 
-def _items(request: Request) -> ConfigItems[Policy]:
+async def _items(request: Request) -> ConfigItems[Policy]:
     return ConfigItems(request, "policy", Policy)
 
 

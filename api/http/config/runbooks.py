@@ -32,7 +32,7 @@ class RunbookDraft(Record):
     url: Annotated[str, Field(max_length=2_048)] = ""
 
 
-def _items(request: Request) -> ConfigItems[Runbook]:
+async def _items(request: Request) -> ConfigItems[Runbook]:
     return ConfigItems(request, "runbook", Runbook)
 
 

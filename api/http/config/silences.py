@@ -42,7 +42,7 @@ class SilenceDraft(Record):
         return self
 
 
-def _items(request: Request) -> ConfigItems[Silence]:
+async def _items(request: Request) -> ConfigItems[Silence]:
     return ConfigItems(request, "silence", Silence)
 
 

@@ -33,7 +33,7 @@ class TopologyDraft(Record):
     """Service or entity to host."""
 
 
-def _items(request: Request) -> ConfigItems[ServiceTopology]:
+async def _items(request: Request) -> ConfigItems[ServiceTopology]:
     return ConfigItems(request, "topology", ServiceTopology)
 
 

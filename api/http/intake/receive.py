@@ -25,6 +25,8 @@ from schemas.metrics import DEAD_LETTERS, MESSAGES
 __all__ = ["Counters", "Parser", "Received", "Sender", "receive", "told_why"]
 
 _STAGE: Final = "intake"
+_DEEPEST: Final = 128
+"""However deep JSON may nest elsewhere: what is not taken is written as JSON again, which nests less than 256."""
 _LARGE: Final = 64 * 1024
 """A larger body is parsed beside the event loop."""
 
@@ -59,7 +61,7 @@ class Received:
     content_type: str
 
 
-def counters_of(request: Request) -> CounterBook:
+async def counters_of(request: Request) -> CounterBook:
     return cast("CounterBook", request.app.state.counters)
 
 
@@ -88,7 +90,7 @@ async def receive(
         UnavailableError: the broker did not acknowledge; the sender may send all of it again.
     """
     deps, headers = deps_of(request), request.headers
-    limits = Limits(depth=options_of(request).max_json_depth)
+    limits = Limits(depth=min(options_of(request).max_json_depth, _DEEPEST))
     arrival = Arrival(
         tenant=sender.principal.tenant, source=sender.source, at=deps.clock.now(), limits=limits
     )

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -141,3 +144,26 @@ async def test_the_format_that_is_wanted(accept: str, kind: str) -> None:
 
     request = Request({"type": "http", "headers": [(b"accept", accept.encode())]})
     assert choose(request, ("application/json", "text/markdown", "text/html")) == kind
+
+
+async def test_no_dependency_is_run_in_a_thread() -> None:
+    api = make_api()
+    app = create_app(api.options, api.deps)
+    called = [one for route in _api_routes(app.routes) for one in _dependencies(route.dependant)]
+    assert len(called) > 50
+    assert {one.__name__ for one in called if not inspect.iscoroutinefunction(one)} == set()
+
+
+def _api_routes(routes: Sequence[object]) -> Iterator[APIRoute]:
+    for route in routes:
+        if isinstance(route, APIRoute):
+            yield route
+        elif (included := getattr(route, "original_router", None)) is not None:
+            yield from _api_routes(included.routes)
+
+
+def _dependencies(dependant: Dependant) -> Iterator[Callable[..., object]]:
+    for inner in dependant.dependencies:
+        assert inner.call is not None
+        yield inner.call
+        yield from _dependencies(inner)
