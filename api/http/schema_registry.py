@@ -290,7 +290,9 @@ async def registry_mode(_by: Anybody) -> Mode:
 
 
 @router.get("/mode/{subject}")
-async def registry_subject_mode(_by: Anybody, _subject: Annotated[str, Path(alias="subject", max_length=512)]) -> Mode:
+async def registry_subject_mode(
+    _by: Anybody, _subject: Annotated[str, Path(alias="subject", max_length=512)]
+) -> Mode:
     """Say the same of a subject."""
     return Mode()
 
