@@ -108,8 +108,9 @@ def why_no_postgres(url: str, *, timeout_s: float = 3.0) -> str | None:
     try:
         with psycopg.connect(url, connect_timeout=max(2, round(timeout_s))) as link:
             row = link.execute("SELECT has_schema_privilege(current_schema(), 'CREATE')").fetchone()
-    except psycopg.ProgrammingError as error:
-        raise ConfigurationError(f"{url} is not an address of PostgreSQL: {error}") from error
+    except psycopg.ProgrammingError:
+        # libpq quotes what it cannot read, which may be the password.
+        raise ConfigurationError(f"{url} is not an address as libpq reads it") from None
     except psycopg.Error as error:
         return str(error).strip()
     return None if row is not None and row[0] else "this user may not make tables in the database's schema"

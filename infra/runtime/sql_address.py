@@ -38,7 +38,8 @@ def parse_sql_url(url: str, password: str, *, connections: int, timeout_s: float
     """Return what a `sql.url` that is not empty names. `password` holds where the URL has none.
 
     Raises:
-        ConfigurationError: neither `postgresql://...` nor `sqlite:///FILE`.
+        ConfigurationError: neither `postgresql://...` nor `sqlite:///FILE`. What is wrong is not told in the URL's own words,
+            which may be those of a password.
     """
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
         return Path(url.removeprefix(_SQLITE))
@@ -47,7 +48,14 @@ def parse_sql_url(url: str, password: str, *, connections: int, timeout_s: float
             "sql.url is neither postgresql:// nor sqlite:/// and a file",
             cure="Write for instance `postgresql://tocsin@db:5432/tocsin`, or leave it empty for SQLite in the data folder.",
         )
-    return PostgresServer(_with_password(url, password), connections, timeout_s)
+    try:
+        whole = _with_password(url, password)
+    except ValueError:
+        raise ConfigurationError(
+            "sql.url cannot be read as a URL",
+            cure="Write special characters of user and password as %XX, or the password into sql.password.",
+        ) from None
+    return PostgresServer(whole, connections, timeout_s)
 
 
 def _with_password(url: str, password: str) -> str:

@@ -104,11 +104,12 @@ def conninfo(server: PostgresServer, name: str) -> str:
             # What the URL itself asks for comes last, and wins.
             options=f"{limits} {given.get('options', '')}".strip(),
         )
-    except psycopg.ProgrammingError as error:
+    except psycopg.ProgrammingError:
+        # libpq quotes what it cannot read, which may be the password.
         raise ConfigurationError(
-            f"sql.url is not an address of PostgreSQL: {error}",
-            cure="Write it as `postgresql://user@host:5432/database`.",
-        ) from error
+            "sql.url is not an address as libpq reads it",
+            cure="Write `postgresql://user@host:5432/database`, special characters as %XX, and libpq's own options only.",
+        ) from None
 
 
 @lru_cache(_MOST_STATEMENTS)

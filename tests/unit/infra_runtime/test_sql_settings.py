@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr, ValidationError
 
+from infra.local.reachability import why_no_postgres
 from infra.runtime.settings import Settings, SqlSection
 from infra.runtime.sql.postgres import conninfo
 from infra.runtime.sql_address import PostgresServer
@@ -79,5 +80,22 @@ def test_every_wait_is_bounded_and_the_url_may_say_otherwise() -> None:
 
 
 def test_what_libpq_cannot_read_is_a_wrong_setting() -> None:
-    with pytest.raises(ConfigurationError, match="not an address of PostgreSQL"):
+    with pytest.raises(ConfigurationError, match="not an address as libpq reads it"):
         conninfo(PostgresServer("postgresql://db/x?nonsense=1"), "x")
+
+
+@pytest.mark.parametrize("password", ["50%off", "a]b[c", "\N{FULLWIDTH COLON}x", "%zz"])
+def test_a_password_that_spoils_the_url_is_told_nowhere(password: str) -> None:
+    url = f"postgresql://me:{password}@db/x"
+    with pytest.raises((ConfigurationError, ValidationError)) as raised:
+        conninfo(_server(url), "x")
+    told = raised.value.errors(include_input=False) if isinstance(raised.value, ValidationError) else raised
+    assert password not in str(told)
+    assert raised.value.__cause__ is None or isinstance(raised.value, ValidationError)
+
+
+def test_doctor_does_not_tell_it_either() -> None:
+    url = "postgresql://me:50%off@db/x"
+    with pytest.raises(ConfigurationError) as found:
+        why_no_postgres(url)
+    assert "50%off" not in str(found.value).replace(url, "")
