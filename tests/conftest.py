@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from infra.local.kafka import fetch_jars
 from streams.kafka import KafkaSettings
 from tests.fakes.apache import ApacheCluster, start_apache
 from tests.fakes.broker import start_tansu
@@ -20,9 +23,16 @@ def kafka_bootstrap() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def apache_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheCluster]:
+def apache_jars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Apache Kafka's jars, fetched by Maven. TOCSIN_TEST_JARS names a folder that keeps them from run to run."""
+    kept = os.environ.get("TOCSIN_TEST_JARS")
+    return fetch_jars(Path(kept) if kept else tmp_path_factory.mktemp("kafka") / "jars")
+
+
+@pytest.fixture(scope="session")
+def apache_cluster(tmp_path_factory: pytest.TempPathFactory, apache_jars: Path) -> Iterator[ApacheCluster]:
     """Three brokers of Apache Kafka. Whoever stops one starts it again."""
-    with start_apache(tmp_path_factory.mktemp("apache")) as cluster:
+    with start_apache(tmp_path_factory.mktemp("apache"), apache_jars) as cluster:
         yield cluster
 
 

@@ -7,6 +7,7 @@ brokers of Apache Kafka, with TLS and SCRAM.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -19,10 +20,14 @@ from typer.testing import CliRunner
 from infra.cli.context import load_installation, load_settings
 from infra.cli.main import app
 from schemas.errors import InvalidRequestError, NotFoundError
+from schemas.events import AlarmRaw
+from streams.kafka import KafkaSettings
 from streams.producer import open_producer
 from tests.e2e.malformed import WAYS, RawAlarm, raw_alarms
 from tests.e2e.stack import RunningStack, until
 from tests.fakes.apache import ApacheCluster
+from tests.fakes.events import alarm
+from tests.kafka.holes import compact_eagerly, holes_in, messages_of
 
 pytestmark = pytest.mark.e2e
 
@@ -212,6 +217,40 @@ def test_lost_brokers_lose_nothing_and_double_nothing(
     (proof,) = stack.tocsin("verify", "--settle", "90")
     assert proof["holds"], [one for one in proof["checks"] if one["wrong"]]
     assert proof["investigations"]["ended"] == proof["investigations"]["requested"]
+
+
+async def _repeat_and_compact(kafka: KafkaSettings, tenant: str, begun: datetime) -> None:
+    """Let ten alarms fire anew every half second until the topic and the table that know them have holes."""
+    changelog = "tocsin-triage-alarms-changelog"
+    await compact_eagerly(kafka, AlarmRaw.TOPIC, changelog)
+    async with open_producer(kafka, source="/tocsin/e2e") as producer, asyncio.timeout(120):
+        for number in itertools.count():
+            at = begun + timedelta(seconds=number)
+            names = (f"Repeated{one}" for one in range(10))
+            await producer.publish_all(
+                [alarm(name, "compacted", tenant=tenant, started_at=at, occurred_at=at) for name in names]
+            )
+            await asyncio.sleep(0.5)
+            raw, table = await messages_of(kafka, AlarmRaw.TOPIC), await messages_of(kafka, changelog)
+            if any(holes_in(raw, one) for one in range(4)) and any(holes_in(table, one) for one in range(4)):
+                break
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("stack", ["apache"], indirect=True)
+def test_topics_and_tables_are_compacted_meanwhile(stack: RunningStack) -> None:
+    kafka = load_installation(load_settings(stack.data_dir)).kafka
+    asyncio.run(_repeat_and_compact(kafka, "compacted", PAST))
+    (incident,) = _reported(stack, "compacted")
+    stack.kill("stream")
+    asyncio.run(_repeat_and_compact(kafka, "compacted", PAST + timedelta(minutes=3)))
+    (proof,) = stack.tocsin("verify", "--settle", "90")
+    assert proof["holds"], [one for one in proof["checks"] if one["wrong"]]
+    (known,) = _reported(stack, "compacted")
+    assert known["incident_id"] == incident["incident_id"], (
+        "its table came back, and with it the open incident"
+    )
 
 
 def test_down_stops_all_of_it_within_ten_seconds(stack: RunningStack) -> None:

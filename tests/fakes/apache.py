@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from pydantic import SecretStr
 
-from infra.local.kafka import KafkaCluster, KafkaNode, fetch_jars, keep_cluster_id, node_spec, prepare_node
+from infra.local.kafka import KafkaCluster, KafkaNode, keep_cluster_id, node_spec, prepare_node
 from infra.local.ports import PortBook
 from infra.local.probes import AlwaysReady, attempt
 from infra.local.process import ProcessSpec
@@ -28,7 +28,7 @@ from streams.kafka import KafkaSettings
 from tests.fakes.certificates import Authority, Identity, make_authority
 from tests.fakes.server_process import running
 
-__all__ = ["HOST", "PASSWORD", "USER", "ApacheCluster", "jars", "start_apache"]
+__all__ = ["HOST", "PASSWORD", "USER", "ApacheCluster", "start_apache"]
 
 HOST = "localhost"
 """The name in the brokers' certificates."""
@@ -53,11 +53,6 @@ user_{user}="{password}";
 group.min.session.timeout.ms=1000
 log.cleaner.backoff.ms=200
 """
-
-
-def jars(folder: Path) -> Path:
-    """Fetch the jars, once for all runs where TOCSIN_TEST_JARS names a folder that stays."""
-    return fetch_jars(Path(os.environ.get("TOCSIN_TEST_JARS", folder)))
 
 
 @dataclass
@@ -125,7 +120,7 @@ class ApacheCluster:
 
 
 @contextmanager
-def start_apache(folder: Path) -> Iterator[ApacheCluster]:
+def start_apache(folder: Path, jars: Path) -> Iterator[ApacheCluster]:
     """Yield the cluster when all its brokers are there; kill -9 at the end. Keeps everything in `folder`."""
     authority = make_authority(folder / "certificates", "tests")
     server = authority.issue("broker", HOST)
@@ -138,13 +133,12 @@ def start_apache(folder: Path) -> Iterator[ApacheCluster]:
         heap_mb=320,
         scram_users={USER: PASSWORD},
     )
-    where = jars(folder / "jars")
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda node: prepare_node(cluster, node, where), nodes))
+        list(pool.map(lambda node: prepare_node(cluster, node, jars), nodes))
     made = ApacheCluster(
         cluster=cluster,
         specs=tuple(
-            node_spec(cluster, node, where, log_file=folder / f"{node.node_id}.log") for node in nodes
+            node_spec(cluster, node, jars, log_file=folder / f"{node.node_id}.log") for node in nodes
         ),
         sasl_ports=tuple(place.sasl for place in places),
         tls_ports=tuple(place.tls for place in places),

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.structs import TopicPartition
 
@@ -18,7 +19,15 @@ from streams.kafka import KafkaSettings, connection_options, make_admin, make_pr
 from streams.messages import Message
 from streams.reader import open_reader
 
-__all__ = ["compacting_topic", "cut_off", "in_transactions", "messages_of", "until_compacted"]
+__all__ = [
+    "compact_eagerly",
+    "compacting_topic",
+    "cut_off",
+    "holes_in",
+    "in_transactions",
+    "messages_of",
+    "until_compacted",
+]
 
 _EAGER = {
     "cleanup.policy": "compact",
@@ -40,6 +49,19 @@ async def compacting_topic(kafka: KafkaSettings, topic: Topic) -> None:
         await admin.close()
 
 
+async def compact_eagerly(kafka: KafkaSettings, *topics: str) -> None:
+    """The same for topics that are there and in use."""
+    admin = make_admin(kafka)
+    await admin.start()
+    try:
+        names = [kafka.names.on_broker(topic) for topic in topics]
+        wanted = [ConfigResource(ConfigResourceType.TOPIC, name, configs=_EAGER) for name in names]
+        for answer in await admin.alter_configs(wanted):
+            assert not any(error for error, *_ in answer.resources), answer
+    finally:
+        await admin.close()
+
+
 async def messages_of(kafka: KafkaSettings, topic: str) -> list[Message]:
     async with open_reader(kafka) as reader:
         return [one async for one in reader.messages([topic])]
@@ -56,16 +78,17 @@ async def until_compacted(kafka: KafkaSettings, topic: Topic, filler: Event) -> 
                 for partition in range(topic.partitions):
                     await client.send_and_wait(name, value, key=filler.key.encode(), partition=partition)
                 left = await messages_of(kafka, topic.name)
-                if all(_holes(left, partition) > 1 for partition in range(topic.partitions)):
+                if all(holes_in(left, partition) > 1 for partition in range(topic.partitions)):
                     return left
                 await asyncio.sleep(0.3)
     finally:
         await client.stop()
 
 
-def _holes(messages: Sequence[Message], partition: int) -> int:
+def holes_in(messages: Sequence[Message], partition: int) -> int:
+    """How many offsets before the last one have no message any more."""
     offsets = [one.offset for one in messages if one.partition == partition]
-    return offsets[-1] + 1 - len(offsets)
+    return max(offsets, default=-1) + 1 - len(offsets)
 
 
 async def in_transactions(kafka: KafkaSettings, *transactions: tuple[bool, Sequence[Event]]) -> None:

@@ -21,17 +21,11 @@ from infra.local.process import ProcessSpec
 from infra.local.stack import StackPlan, build_stack
 from infra.local.supervisor import Supervisor
 from schemas.errors import ConfigurationError
-from tests.fakes import apache
 from tests.unit.infra.process_parts import EventLog
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
 _COUNT = 200
-
-
-@pytest.fixture(scope="module")
-def jars(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return apache.jars(tmp_path_factory.mktemp("kafka") / "jars")
 
 
 async def _create(bootstrap: str, topic: str, replication: int) -> None:
@@ -59,13 +53,13 @@ def _kill(supervisor: Supervisor, name: str) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-async def test_its_log_survives_kill_9_and_a_new_start(tmp_path: Path, jars: Path) -> None:
+async def test_its_log_survives_kill_9_and_a_new_start(tmp_path: Path, apache_jars: Path) -> None:
     ports = PortBook(random.SystemRandom())
     topic, log = f"local-{uuid4().hex}", EventLog()
 
     def spec() -> ProcessSpec:
         place, log_file = (ports.free(), ports.free()), tmp_path / "broker.log"
-        (made,) = apache_specs(tmp_path / "kafka", [place], jars=jars, log_files=[log_file])
+        (made,) = apache_specs(tmp_path / "kafka", [place], jars=apache_jars, log_files=[log_file])
         return made
 
     first = await asyncio.to_thread(spec)
@@ -86,12 +80,14 @@ async def test_its_log_survives_kill_9_and_a_new_start(tmp_path: Path, jars: Pat
     assert [event.code for event in log.of(Exited)] == [-signal.SIGKILL]
 
 
-async def test_three_nodes_serve_on_while_one_is_killed_and_comes_back(tmp_path: Path, jars: Path) -> None:
+async def test_three_nodes_serve_on_while_one_is_killed_and_comes_back(
+    tmp_path: Path, apache_jars: Path
+) -> None:
     plan = StackPlan(
         data_dir=tmp_path,
         broker="apache",
         brokers=3,
-        jars_dir=jars,
+        jars_dir=apache_jars,
         external_redis="redis://elsewhere",
         external_clickhouse="http://elsewhere",
     )
