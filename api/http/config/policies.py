@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Request, Response
 from pydantic import Field
@@ -17,11 +17,14 @@ from api.http.problem import FieldProblem, Problem
 from api.http.route import api_router, problems
 from api.ports import ConfigRules
 from schemas.control import Policy, PolicyAction
-from schemas.events.base import Name, Record, Text
+from schemas.events.base import Record, Text
 
 __all__ = ["NewPolicy", "PolicyDraft", "router"]
 
 router = api_router("/policies", "policies")
+
+_LONGEST_S: Final = 31_536_000
+"""A year: what is longer is a slip, and may be more than a date can hold."""
 
 
 class PolicyDraft(Record):
@@ -33,17 +36,18 @@ class PolicyDraft(Record):
     """For example `severity in ["critical", "major"] && alarm_count >= 2`; empty always holds."""
     action: PolicyAction = PolicyAction.INVESTIGATE
     priority: Annotated[int, Field(ge=0, le=100)] = 50
-    observe_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 20.0
-    baseline_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    lead_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    cooldown_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 3600.0
-    defer_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    observe_s: Annotated[float, Field(ge=0, le=_LONGEST_S)] = 20.0
+    baseline_s: Annotated[float, Field(gt=0, le=_LONGEST_S)] | None = None
+    lead_s: Annotated[float, Field(ge=0, le=_LONGEST_S)] | None = None
+    cooldown_s: Annotated[float, Field(ge=0, le=_LONGEST_S)] = 3600.0
+    defer_s: Annotated[float, Field(ge=0, le=_LONGEST_S)] = 0.0
 
 
 class NewPolicy(PolicyDraft):
     """A policy and the id that its author gives it."""
 
-    policy_id: Name
+    policy_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+    """Part of its address, so plain."""
 
 
 async def _items(request: Request) -> ConfigItems[Policy]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -180,3 +181,32 @@ async def test_everybody_may_know_who_they_are(api: FakeApi) -> None:
         tenant = (await viewer.get("/v1/tenant")).json()
         assert (tenant["tenant"], tenant["tier"], tenant["own_limits"]) == ("acme", "enterprise", False)
         assert tenant["limits"]["investigations_per_day"] == 1000
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"policy_id": ""},
+        {"policy_id": "a b"},
+        {"policy_id": "a/b"},
+        {"policy_id": "\U00070af0"},
+        {"policy_id": "x" * 129},
+        {"cooldown_s": 1e308},
+        {"observe_s": -1},
+        {"lead_s": float("inf")},
+        {"priority": 101},
+        {"tenant": "other"},
+    ],
+)
+async def test_a_policy_that_triage_could_not_bear_is_refused(
+    api: FakeApi, client: httpx.AsyncClient, changed: dict[str, Any]
+) -> None:
+    body = json.dumps(POLICY | changed).encode()
+    refused = await client.post("/v1/policies", content=body, headers={"Content-Type": "application/json"})
+    assert refused.status_code in {400, 422}, refused.text
+    assert api.documents.bodies == {}
+
+
+@pytest.mark.parametrize("name", ["%00", "a%00b", "%F0%9F%94%94", "..%2F..", "x" * 5_000])
+async def test_a_name_that_nothing_can_have_is_not_there(client: httpx.AsyncClient, name: str) -> None:
+    assert (await client.get(f"/v1/silences/{name}")).status_code == 404
