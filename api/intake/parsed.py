@@ -32,7 +32,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item of a body: its number from 0, its JSON pointer, its value; `line` its bytes where it was a line."""
+    """One item of a body: its number from 0, its JSON pointer, its value as orjson reads it; `line` if it was one."""
 
     index: int
     pointer: str

@@ -27,7 +27,7 @@ __all__ = ["Counters", "Parser", "Received", "Sender", "receive", "told_why"]
 _STAGE: Final = "intake"
 _DEEPEST: Final = 128
 """However deep JSON may nest elsewhere: what is not taken is written as JSON again, which nests less than 256."""
-_LARGE: Final = 64 * 1024
+_LARGE: Final = 8 * 1024
 """A larger body is parsed beside the event loop."""
 
 _STATUS: Final = {
