@@ -1,4 +1,6 @@
-"""Prometheus remote write on the wire. The modules beside this one are generated; to generate them again, at the root:
+"""Prometheus remote write on the wire.
+
+The modules beside this one are generated; to generate them again, at the root:
 
     .venv/bin/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. api/intake/proto/remote_write_v*.proto
 
