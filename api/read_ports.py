@@ -114,7 +114,7 @@ class AlarmQuery(ListQuery):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostQuery:
-    """`by` is a dimension: tenant, service, alarm, model, step, day, kind, investigation_id, or hour."""
+    """`by` is a dimension: tenant, service, alarm, model, step, day, kind, investigation_id."""
 
     tenant: str
     start: datetime

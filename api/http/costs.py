@@ -78,7 +78,6 @@ async def get_costs(
         total=found.total,
         truncated=found.truncated,
         sql=found.sql,
-        kind=kind,
     )
 
 

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from schemas.events import (
     AlarmStatus,
-    CostKind,
     Decision,
     Evidence,
     Incident,
@@ -264,8 +263,6 @@ class CostReportView(Record):
     """There are more groups than were asked for; the total has them."""
     sql: str
     """The query that shows the same figures."""
-    kind: CostKind | None = None
-    """The only kind of entry that was asked for."""
 
 
 class ConsumerLag(Record):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
-from api.http.views import AlarmView, ConsumerLag, CostGroupView, InvestigationView, TopicView
+from api.http.views import AlarmView, CostGroupView, InvestigationView
 from api.read_ports import (
     AlarmQuery,
     CostAnswer,
@@ -26,13 +25,13 @@ from api.read_ports import (
     Slice,
 )
 from api.registry import SubjectRegistry
+from infra.cli.compose.api_topics import BrokerTopics
 from infra.cli.compose.process import RoleProcess
 from infra.cli.manual import manual_request
 from schemas import ids
 from schemas.control import DEFAULT_POLICY
 from schemas.events import CostKind, Evidence, Incident, InvestigationRequested, Report, RequestKind
 from schemas.registry import builtin_registry
-from schemas.topics import CATALOGUE, Topic, TopicNames
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.queries.alarm_pages import AlarmFilter, alarm_page, get_alarm
 from sinks.clickhouse.queries.conditions import Scope, WideScope
@@ -49,20 +48,13 @@ from sinks.clickhouse.queries.investigation_pages import (
 from sinks.clickhouse.queries.pages import Page, PageRequest, Position
 from sinks.clickhouse.queries.report_pages import ReportFilter, report_page
 from sinks.clickhouse.queries.reports import get_report
-from streams.admin import TopicAdmin, open_admin
 from streams.feed import InvestigationFeed
-from streams.kafka import KafkaSettings
 
-if TYPE_CHECKING:
-    from infra.runtime.clock import SystemClock
-
-__all__ = ["BrokerTopics", "LandedTables", "RequestsByHand", "log_name", "open_reads"]
+__all__ = ["LandedTables", "RequestsByHand", "log_name", "open_reads"]
 
 _Row = TypeVar("_Row")
 
 _PRIORITY: Final = 90
-_KEPT_S: Final = 3.0
-_GROUPS: Final = "tocsin"
 
 
 async def open_reads(process: RoleProcess, clickhouse: ClickHouse, stop: asyncio.Event) -> ReadDeps:
@@ -244,66 +236,3 @@ class RequestsByHand:
         self, tenant: str, service: str, at: datetime, now: datetime, name: str
     ) -> InvestigationRequested:
         return self.about_incident(manual_request(tenant, service, at).incident, now, name)
-
-
-@dataclass(slots=True)
-class BrokerTopics:
-    """Satisfies api.read_ports.TopicStates: asks the broker at most every few seconds, for all who ask."""
-
-    kafka: KafkaSettings
-    clock: SystemClock
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _known: tuple[TopicView, ...] = ()
-    _until: float = float("-inf")
-
-    async def topics(self) -> tuple[TopicView, ...]:
-        """Raises UnavailableError."""
-        async with self._turn:
-            if self.clock.monotonic() >= self._until:
-                async with open_admin(self.kafka) as admin:
-                    self._known = await _looked(admin, self.kafka.names)
-                self._until = self.clock.monotonic() + _KEPT_S
-            return self._known
-
-
-async def _looked(admin: TopicAdmin, names: TopicNames) -> tuple[TopicView, ...]:
-    held: dict[str, int] = defaultdict(int)
-    for one in await admin.ends():
-        held[one.topic] += one.end - one.beginning
-    lags = await _lags(admin, names.prefix)
-    return tuple(_topic(topic, names, held, lags[topic.name]) for topic in CATALOGUE.values())
-
-
-async def _lags(admin: TopicAdmin, prefix: str) -> dict[str, list[ConsumerLag]]:
-    """A group reads a topic if it ever committed there."""
-    lags: dict[str, list[ConsumerLag]] = defaultdict(list)
-    for group in await admin.groups():
-        if not group.startswith(f"{prefix}{_GROUPS}"):
-            continue
-        behind: dict[str, int] = defaultdict(int)
-        reads: set[str] = set()
-        for one in await admin.lag(group):
-            behind[one.topic] += one.lag
-            if one.committed is not None:
-                reads.add(one.topic)
-        for topic in sorted(reads):
-            lags[topic].append(ConsumerLag(group=group, lag=behind[topic]))
-    return lags
-
-
-def _topic(topic: Topic, names: TopicNames, held: dict[str, int], consumers: list[ConsumerLag]) -> TopicView:
-    exists = topic.name in held
-    return TopicView(
-        topic=topic.name,
-        name_on_broker=names.on_broker(topic.name),
-        key=topic.key,
-        event_type=topic.event.TYPE,
-        partitions=topic.partitions,
-        retention_s=None if topic.retention is None else topic.retention.total_seconds(),
-        compacted=topic.compacted,
-        subject=f"{names.on_broker(topic.name)}-value",
-        schema_id=builtin_registry().current[topic.name].id,
-        exists=exists,
-        messages=held[topic.name] if exists else None,
-        consumers=tuple(consumers),
-    )

@@ -15,7 +15,8 @@ import uvicorn
 from api.app import create_app
 from api.read_ports import ReadDeps
 from api.registry import SubjectRegistry
-from infra.cli.compose.api_reads import BrokerTopics, LandedTables, RequestsByHand, log_name
+from infra.cli.compose.api_reads import LandedTables, RequestsByHand, log_name
+from infra.cli.compose.api_topics import BrokerTopics
 from infra.runtime.clock import SystemClock
 from schemas.events import Event
 from schemas.registry import builtin_registry
