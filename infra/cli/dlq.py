@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.bytes_view import dump_lines, hex_or_none, preview
-from infra.cli.console import emit, err, out, table, when
+from infra.cli.console import emit, err, out, plain, table, when
 from infra.cli.context import Installation, load_installation, load_settings
 from infra.cli.exit_codes import ExitCode
 from infra.cli.options import AsJson, DataDir, Limit
@@ -217,7 +217,7 @@ def _tell(outcomes: Sequence[_Outcome], as_json: bool) -> None:
     else:
         out.print(f"sent {len(sent)} messages back", highlight=False)
         for letter, because in refused.items():
-            err.print(f"[yellow]not sent:[/] {letter}: {because}", highlight=False)
+            err.print(f"[yellow]not sent:[/] {letter}: {plain(because)}", highlight=False)
     if refused:
         raise typer.Exit(ExitCode.NEGATIVE)
 

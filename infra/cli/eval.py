@@ -16,7 +16,7 @@ from rich.progress import track
 
 from agents.evaluation.cases import find_cases, load_case
 from agents.evaluation.predictions import Prediction, predict
-from infra.cli.console import emit, err, out, table
+from infra.cli.console import emit, err, out, plain, table
 from infra.cli.exit_codes import ExitCode
 from infra.cli.options import AsJson
 from schemas.errors import InvalidRequestError, TocsinError
@@ -75,7 +75,7 @@ def _lines(path: Path | None) -> TextIO:
 
 def _tell(answered: list[Prediction], failed: list[tuple[Path, str]], as_json: bool) -> None:
     for folder, error in failed:
-        err.print(f"[red]failed:[/] {folder}: {error}", highlight=False)
+        err.print(f"[red]failed:[/] {plain(str(folder))}: {plain(error)}", highlight=False)
     rows = list(_by_dataset(answered))
     if as_json:
         emit(

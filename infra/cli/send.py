@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from infra.cli import rows
-from infra.cli.console import emit, err, out
+from infra.cli.console import emit, err, out, plain
 from infra.cli.context import load_installation, load_settings
 from infra.cli.exit_codes import ExitCode
 from infra.cli.options import AsJson, DataDir, TenantName
@@ -159,7 +159,7 @@ def _send(
         )
     asyncio.run(_publish(settings, source, parsed.events))
     if parsed.bad:
-        err.print(f"[yellow]left out:[/] {_told(parsed)}", highlight=False)
+        _tell_left_out(parsed)
     _tell(parsed, as_json)
     if parsed.bad:
         raise typer.Exit(ExitCode.NEGATIVE)
@@ -188,6 +188,10 @@ async def _publish(settings: Settings, source: str, events: Sequence[Event]) -> 
                 err.print(
                     f"sent {min(start + _CHUNK, len(events)):,} of {len(events):,} events", highlight=False
                 )
+
+
+def _tell_left_out(parsed: Parsed) -> None:
+    err.print(f"[yellow]left out:[/] {plain(_told(parsed))}", highlight=False)
 
 
 def _tell(parsed: Parsed, as_json: bool) -> None:

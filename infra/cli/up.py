@@ -10,7 +10,7 @@ from typing import Annotated, assert_never
 
 import typer
 
-from infra.cli.console import err
+from infra.cli.console import err, plain
 from infra.cli.context import load_settings
 from infra.cli.key_ring import admin_key_file, make_first_key
 from infra.cli.local_stack import GivenPorts, LocalStack, log_path
@@ -125,7 +125,7 @@ def _event_line(event: ProcessEvent) -> str:
         case Restarting(name=name, delay_s=delay_s, attempt=attempt):
             return f"[yellow]  {name} is restarted in {delay_s:.1f} s (attempt {attempt})[/]"
         case GaveUp(name=name, attempts=attempts, because=because):
-            return f"[bold red]  {name} stays down after {attempts} attempts: {because}[/]"
+            return f"[bold red]  {name} stays down after {attempts} attempts:[/] {plain(because)}"
         case Stopped(name=name):
             return f"[yellow]  {name} was stopped by force[/]"
         case _:

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.console import emit, err, nano_usd, out, table
+from infra.cli.console import emit, err, nano_usd, out, plain, table
 from infra.cli.context import Installation, load_installation, load_settings
 from infra.cli.demo.director import Director, Finding, accuses
 from infra.cli.demo.feed import Feed, Schedule
@@ -208,11 +208,11 @@ async def _acts(
 async def _more_acts(director: Director, screen: Screen, found: Finding) -> None:
     screen.act(5, "It heals; then a harmless alarm, and the worker is killed while it investigates")
     harmless = await director.harmless()
-    screen.say(f"  [bold]{harmless.report.verdict.value}[/]: {harmless.report.headline}")
+    screen.say(f"  [bold]{harmless.report.verdict.value}[/]: {plain(harmless.report.headline)}")
     screen.act(6, "The same fault again: answered from memory")
     again = await director.again()
     remembered = " (from memory)" if again.report.recurrence_of else ""
-    screen.say(f"  [bold]{again.report.verdict.value}[/]{remembered}: {again.report.headline}")
+    screen.say(f"  [bold]{again.report.verdict.value}[/]{remembered}: {plain(again.report.headline)}")
     first, second = found.report, again.report
     screen.say(f"  cost {nano_usd(second.cost_nano_usd)} instead of {nano_usd(first.cost_nano_usd)}")
 
@@ -224,7 +224,7 @@ async def _show_costs(director: Director, screen: Screen, report: Report) -> Non
         f"  {nano_usd(found.total.cost_nano_usd)} for {found.total.entries} ledger entries, "
         f"{found.total.rows_read or 0:,} rows read"
     )
-    screen.say("\n".join(f"    {line}" for line in found.info.sql.replace("[", r"\[").splitlines()))
+    screen.say("\n".join(f"    {plain(line)}" for line in found.info.sql.splitlines()))
 
 
 async def _configure(settings: Settings) -> None:

@@ -11,6 +11,7 @@ from rich.markdown import Markdown
 from rich.padding import Padding
 from rich.panel import Panel
 
+from infra.cli.console import plain
 from infra.cli.demo.feed import Counts
 from schemas.events import (
     AlarmChanged,
@@ -73,7 +74,9 @@ class Screen:
             case AlarmRaw():
                 self._alarm(event)
             case ChangeRaw():
-                self._line(event.occurred_at, f"[cyan]change[/]    {event.service}: {event.title}")
+                self._line(
+                    event.occurred_at, f"[cyan]change[/]    {plain(event.service)}: {plain(event.title)}"
+                )
             case _:
                 pass
 
@@ -112,19 +115,22 @@ class Screen:
         told = "cleared" if alarm.status is AlarmStatus.CLEARED else alarm.severity.value
         summary = alarm.summary.removeprefix(f"{alarm.service}: ")
         self._line(
-            alarm.occurred_at, f"[{colour}]{told:<9}[/] {alarm.service}: {alarm.name} ({_plain(summary)})"
+            alarm.occurred_at,
+            f"[{colour}]{told:<9}[/] {plain(alarm.service)}: {plain(alarm.name)} ({plain(summary)})",
         )
 
     def _detected(self, change: AlarmChanged) -> None:
         """Show what online detection raised: the shop's own alarms were shown when they were sent."""
         if change.source == "detect" and change.decision is Decision.OPENED:
-            self._line(change.occurred_at, f"[yellow]detected[/]  {_plain(change.summary or change.name)}")
+            self._line(change.occurred_at, f"[yellow]detected[/]  {plain(change.summary or change.name)}")
 
     def _incident(self, incident: Incident) -> None:
         count = f"{incident.alarm_count} alarms, {len(incident.services)} services"
         match incident.transition:
             case IncidentTransition.OPENED:
-                self._line(incident.occurred_at, f"[bold magenta]incident[/]  opened: {incident.title}")
+                self._line(
+                    incident.occurred_at, f"[bold magenta]incident[/]  opened: {plain(incident.title)}"
+                )
             case IncidentTransition.GREW:
                 if incident.alarm_count in (2, 5, 10, 20, 40, 80):
                     self._line(incident.occurred_at, f"[magenta]incident[/]  is still one: {count}")
@@ -143,11 +149,11 @@ class Screen:
                 "              the same pattern was investigated before: the earlier answer is checked first"
             )
         elif request.kind is RequestKind.CANCEL:
-            self.say(f"              request taken back: {request.reason}")
+            self.say(f"              request taken back: {plain(request.reason)}")
 
     def _status(self, status: InvestigationStatus) -> None:
         if status.state in (InvestigationState.RUNNING, InvestigationState.WAITING) and status.step:
-            self.say(f"              [blue]{status.step:<16}[/] {_plain(status.message)}")
+            self.say(f"              [blue]{status.step:<16}[/] {plain(status.message)}")
         elif status.state is InvestigationState.RESUMED:
             self.say(f"              [bold blue]resumed[/] by another worker (attempt {status.attempt})")
 
@@ -156,14 +162,10 @@ class Screen:
         if shown >= _EVIDENCE_SHOWN or (evidence.score or 0.0) < _NOTABLE:
             return
         self._findings[evidence.investigation_id] = shown + 1
-        self.say(f"              [dim]evidence[/]         {_plain(evidence.statement)}")
+        self.say(f"              [dim]evidence[/]         {plain(evidence.statement)}")
 
     def _line(self, at: datetime, text: str) -> None:
         self.say(f"  {at:%H:%M:%S}  {text}")
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 Show = Callable[[str], None]
