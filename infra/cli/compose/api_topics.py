@@ -20,6 +20,8 @@ __all__ = ["BrokerTopics"]
 
 _KEPT_S: Final = 3.0
 _GROUPS: Final = "tocsin"
+_NOTES: Final = ".intents"
+"""Groups in which landing notes what it is about to insert: nobody reads by them."""
 
 
 @dataclass(slots=True)
@@ -54,7 +56,7 @@ async def _lags(admin: TopicAdmin, prefix: str) -> dict[str, list[ConsumerLag]]:
     """A group reads a topic if it ever committed there."""
     lags: dict[str, list[ConsumerLag]] = defaultdict(list)
     for group in await admin.groups():
-        if not group.startswith(f"{prefix}{_GROUPS}"):
+        if not group.startswith(f"{prefix}{_GROUPS}") or group.endswith(_NOTES):
             continue
         behind: dict[str, int] = defaultdict(int)
         reads: set[str] = set()
