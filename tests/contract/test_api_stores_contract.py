@@ -33,7 +33,7 @@ RULE = BucketRule(per_s=0.5, burst=3)
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     address: SqlAddress = tmp_path / "control.sqlite"
     if request.param == "postgres":
-        address = PostgresServer(request.getfixturevalue("postgres_server").new_database(), connections=4)
+        address = PostgresServer(request.getfixturevalue("postgres_server").new_schema(), connections=4)
     async with open_database(address) as opened:
         yield opened
 

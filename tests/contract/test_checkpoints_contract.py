@@ -33,7 +33,7 @@ def new_address(request: pytest.FixtureRequest, tmp_path: Path) -> NewAddress:
         number = iter(range(100))
         return lambda: tmp_path / "deep" / f"{next(number)}.sqlite"
     server = request.getfixturevalue("postgres_server")
-    return lambda: PostgresServer(server.new_database(), connections=4)
+    return lambda: PostgresServer(server.new_schema(), connections=4)
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> SqlAddress:
     """An empty database of its own for each test."""
     if request.param == "sqlite":
         return tmp_path / "deep" / "control.sqlite"
-    return PostgresServer(request.getfixturevalue("postgres_server").new_database(), connections=4)
+    return PostgresServer(request.getfixturevalue("postgres_server").new_schema(), connections=4)
 
 
 @pytest.fixture

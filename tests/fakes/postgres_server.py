@@ -54,9 +54,18 @@ class PostgresTestServer:
 
     def new_database(self) -> str:
         """Make a database and return its URL."""
-        name = f"test_{next(self._number)}_{uuid4().hex[:8]}"
+        name = self._name()
         self.run(f"CREATE DATABASE {name}")
         return self.url(name)
+
+    def new_schema(self) -> str:
+        """Return the URL of what is an empty database to its user, and takes a hundredth of the time and the disk."""
+        name = self._name()
+        self.run(f"CREATE SCHEMA {name}")
+        return f"{self.url()}?options=-c%20search_path%3D{name}"
+
+    def _name(self) -> str:
+        return f"test_{next(self._number)}_{uuid4().hex[:8]}"
 
     def run(self, sql: str, database: str = "postgres") -> None:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
@@ -116,9 +125,11 @@ def start_postgres() -> Iterator[PostgresTestServer]:
                 _wait_until_it_answers(port)
 
             start()
-            # Killed alone it would leave its shared memory behind.
-            stack.callback(stop, "immediate")
-            yield PostgresTestServer(port, data, count(1), start, stop)
+            try:
+                yield PostgresTestServer(port, data, count(1), start, stop)
+            finally:
+                # Killed alone it would leave its shared memory behind.
+                stop("immediate")
 
 
 def _spec(postgres: str, data: Path, port: int, folder: Path) -> ProcessSpec:

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture
 def server(postgres_server: PostgresTestServer) -> PostgresServer:
-    return PostgresServer(postgres_server.new_database(), connections=3, timeout_s=5)
+    return PostgresServer(postgres_server.new_schema(), connections=3, timeout_s=5)
 
 
 async def _until(met: Callable[[], bool], what: str) -> None:
@@ -65,7 +65,7 @@ async def test_a_connection_broken_within_a_statement_is_unavailable_and_nothing
 
 
 async def test_a_statement_ends_when_its_time_is_over(postgres_server: PostgresTestServer) -> None:
-    quick = PostgresServer(postgres_server.new_database(), timeout_s=0.2)
+    quick = PostgresServer(postgres_server.new_schema(), timeout_s=0.2)
     async with open_database(quick) as database:
         with pytest.raises(UnavailableError, match="statement timeout"):
             await database.rows("SELECT pg_sleep(60)")
@@ -73,7 +73,7 @@ async def test_a_statement_ends_when_its_time_is_over(postgres_server: PostgresT
 
 
 async def test_the_pool_is_bounded_and_the_wait_for_it_too(postgres_server: PostgresTestServer) -> None:
-    address = PostgresServer(postgres_server.new_database(), connections=2, timeout_s=1)
+    address = PostgresServer(postgres_server.new_schema(), connections=2, timeout_s=1)
     async with open_database(address, name="bounded") as database:
         waits = [asyncio.create_task(database.rows("SELECT pg_sleep(0.05)")) for _ in range(12)]
         await _until(lambda: postgres_server.active("bounded") == 2 or waits[-1].done(), "two at once")
@@ -113,8 +113,9 @@ async def test_a_wrong_password_is_told_and_never_shown(postgres_server: Postgre
 
 
 async def test_a_user_who_may_only_write_works_on_tables_that_are_there(
-    server: PostgresServer, postgres_server: PostgresTestServer
+    postgres_server: PostgresTestServer,
 ) -> None:
+    server = PostgresServer(postgres_server.new_database())
     name = urlsplit(server.url).path[1:]
     user = f"writer_{name}"
     postgres_server.run(f"CREATE ROLE {user} LOGIN PASSWORD 'x'")
@@ -155,7 +156,7 @@ async def test_checkpoints_go_on_after_their_connections_broke(
 async def test_what_postgresql_cannot_hold_is_a_defect_and_what_it_waits_for_is_not(
     postgres_server: PostgresTestServer,
 ) -> None:
-    server = PostgresServer(postgres_server.new_database(), timeout_s=0.5)
+    server = PostgresServer(postgres_server.new_schema(), timeout_s=0.5)
     async with open_checkpointer(server) as saver:
         with pytest.raises(IntegrityError, match="the checkpoints refuse"):
             await _put(saver, "inv", name="nul \0")
@@ -169,7 +170,7 @@ async def test_what_postgresql_cannot_hold_is_a_defect_and_what_it_waits_for_is_
 async def test_processes_that_migrate_at_once_run_each_migration_once(
     postgres_server: PostgresTestServer,
 ) -> None:
-    server = PostgresServer(postgres_server.new_database())
+    server = PostgresServer(postgres_server.new_schema())
 
     async def up(database: Database) -> int:
         return len(await SqlMigrator(database, load_sql_migrations()).up())
