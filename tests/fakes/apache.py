@@ -130,7 +130,7 @@ def start_apache(folder: Path, jars: Path) -> Iterator[ApacheCluster]:
     cluster = KafkaCluster(
         cluster_id=keep_cluster_id(folder, new_id=uuid4),
         nodes=nodes,
-        heap_mb=320,
+        heap_mb=256,
         scram_users={USER: PASSWORD},
     )
     with ThreadPoolExecutor() as pool:
