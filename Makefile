@@ -9,7 +9,7 @@ FAULT ?= slow-dependency
 SEED ?= 1
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo test test-kafka test-stack check format schemas docs lock clean up
+.PHONY: help install demo test test-kafka test-stack check format schemas docs lint-api lock clean up
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -54,7 +54,14 @@ check: install ## Lint, types, package rule, schema compatibility, documentation
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m schemas check
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.kafka.yml
+	@$(BIN)/hadolint infra/deploy/Dockerfile
+	@$(BIN)/yamllint --strict .
 	@$(MAKE) --no-print-directory docs
+
+lint-api: install docs ## Lint the AsyncAPI and OpenAPI documents (Node)
+	@npm_config_ignore_scripts=true npx --yes --package @stoplight/spectral-cli@6.16.3 spectral lint --fail-severity warn --ruleset docs/.spectral.yaml build/asyncapi.yaml build/openapi.json
+	@npm_config_ignore_scripts=true npx --yes --package @redocly/cli@2.77.0 redocly lint --config docs/redocly.yaml build/openapi.json
 
 format: install ## Format and fix what can be fixed
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
@@ -64,6 +71,8 @@ schemas: install ## Write the .avsc files from the models
 
 docs: install ## Build the documentation site, strictly, into build/site
 	@$(BIN)/python docs/generate.py
+	@$(BIN)/python docs/asyncapi.py
+	@$(BIN)/python docs/openapi.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 lock: ## Resolve the dependencies again and lock them with hashes

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from infra.local.state import StackState, read_state
 from infra.runtime.settings import KafkaSection, Settings
@@ -59,6 +60,11 @@ def load_settings(data_dir: Path | None = None, tenant: str | None = None) -> Se
         given["tenant"] = tenant
     try:
         return Settings(**given)  # type: ignore[arg-type]  # pydantic validates what was given
+    except SettingsError as error:
+        raise ConfigurationError(
+            f"the settings cannot be read: {error}",
+            cure="Look at the TOCSIN_* variables that hold JSON, and at the folder TOCSIN_SECRETS_DIR.",
+        ) from error
     except ValidationError as error:
         problems = "\n".join(
             f"  {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False)

@@ -37,7 +37,8 @@ async def _serve(name: RoleName, installation: Installation) -> None:
     run = _runner(name)
     with stop_on_signals() as stop:
         async with open_role(name, installation) as process:
-            with serve_metrics(process.recorder, installation.settings.telemetry.metrics_port):
+            telemetry = installation.settings.telemetry
+            with serve_metrics(process.recorder, telemetry.metrics_port, telemetry.metrics_host):
                 await run(process, stop.asked)
 
 

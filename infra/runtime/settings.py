@@ -1,7 +1,9 @@
 """One frozen `Settings`, built once in the composition root; each factory gets its own slice.
 
 Values come, first wins, from arguments, `TOCSIN_*` environment variables (sections joined by two underscores:
-`TOCSIN_KAFKA__BOOTSTRAP_SERVERS`), and `tocsin.toml` in the working directory or where `TOCSIN_CONFIG` points.
+`TOCSIN_KAFKA__BOOTSTRAP_SERVERS`), files named like those variables, in any case, in the folder that
+`TOCSIN_SECRETS_DIR` names (`tocsin_clickhouse__password`: how containers are given secrets), and `tocsin.toml` in
+the working directory or where `TOCSIN_CONFIG` points.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
+    NestedSecretsSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -256,6 +259,8 @@ class TelemetrySection(_Section):
     """What is logged at least."""
     log_json: bool = True
     """JSON lines; otherwise text for a person."""
+    metrics_host: str = "127.0.0.1"
+    """Address that this role's /metrics listens on; 0.0.0.0 in a container."""
     metrics_port: int = Field(default=0, ge=0, le=65_535)
     """Port of this role's /metrics; 0 picks a free one."""
     otlp_endpoint: str = ""
@@ -299,9 +304,14 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then the environment, then the TOML file."""
-        del dotenv_settings, file_secret_settings
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        """Arguments, then the environment, then secrets in files, then the TOML file."""
+        del dotenv_settings
+        secrets = NestedSecretsSettingsSource(
+            file_secret_settings,
+            secrets_dir=os.environ.get("TOCSIN_SECRETS_DIR"),
+            secrets_dir_missing="error",
+        )
+        return init_settings, env_settings, secrets, TomlConfigSettingsSource(settings_cls)
 
     @property
     def control_database(self) -> SqlAddress:
