@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.investigation.context import RunContext
@@ -133,6 +133,7 @@ def test_a_sum_with_an_unknown_part_is_unknown(costs: list[int | None], total: i
     assert total_nano_usd(entries(costs)) == total
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10**15), st.integers(0, 10**9))
 def test_the_price_of_rows_is_never_rounded_down_nor_by_more_than_one(rows: int, price: int) -> None:
     cost = query_cost("kpis", 1, fetched(rows), priced(price)).cost_nano_usd

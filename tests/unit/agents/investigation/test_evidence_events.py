@@ -112,7 +112,7 @@ findings = st.builds(
 )
 
 
-@settings(max_examples=50)
+@settings(deadline=None, max_examples=50)
 @given(findings)
 def test_any_finding_survives_being_published(told: Finding) -> None:
     assert finding_of(evidence_of(told, WINDOW, None, CONTEXT)) == told
@@ -133,6 +133,7 @@ class TestNames:
         assert len(one) <= 256
         assert finding_name("x" * 257) == one
 
+    @settings(deadline=None, max_examples=50)
     @given(st.text(max_size=600))
     def test_a_name_always_fits_its_event(self, subject: str) -> None:
         assert 1 <= len(finding_name(subject)) <= 256

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.analysis.words import figure
@@ -98,11 +98,13 @@ def test_parts_of_a_time_or_version_are_no_numbers() -> None:
     assert not holds("42 failed", "at 10:42:10 version 1.42.7")
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.floats(1e-3, 1e6))
 def test_what_our_own_sentences_say_of_a_number_is_always_held(value: float) -> None:
     assert holds(f"it rose to {figure(value)} then", value=value)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(20, 10**6), st.floats(1.06, 10.0))
 def test_a_number_far_from_all_evidence_is_never_held(value: int, factor: float) -> None:
     assert not holds(f"it rose to {round(value * factor) + 1} then", value=value)

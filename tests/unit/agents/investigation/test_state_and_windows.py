@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.analysis.findings import Source
@@ -53,6 +53,7 @@ class TestReducers:
     def test_a_text_stays_where_it_was_first(self) -> None:
         assert distinct(("b", "a"), ("a", "c", "b", "c")) == ("b", "a", "c")
 
+    @settings(deadline=None, max_examples=50)
     @given(st.lists(names), st.lists(names), st.lists(names))
     def test_the_order_of_joining_does_not_matter_to_what_is_known(
         self, one: list[str], two: list[str], three: list[str]
@@ -86,6 +87,7 @@ class TestWindows:
         bare = WINDOW.model_copy(update={"start": AT})
         assert bare.wider(4.0, 3600.0).start == AT
 
+    @settings(deadline=None, max_examples=50)
     @given(st.floats(1.0, 100.0), st.floats(120.0, 7200.0))
     def test_a_wider_window_holds_the_narrower(self, factor: float, limit: float) -> None:
         wider = WINDOW.wider(factor, limit)
@@ -100,6 +102,7 @@ def test_a_plan_knows_its_task_of_a_source() -> None:
     assert plan.task(Source.ALARMS) is None
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     st.dictionaries(names, st.frozensets(names)),
     st.frozensets(names),

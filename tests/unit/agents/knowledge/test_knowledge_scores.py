@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.analysis.findings import FindingKind, Source
@@ -85,12 +85,14 @@ class TestSimilarity:
         " ".join
     )
 
+    @settings(deadline=None, max_examples=50)
     @given(words, words)
     def test_likeness_is_between_nothing_and_all_and_mutual(self, one: str, other: str) -> None:
         (there,), (back,) = similarities(one, [other]), similarities(other, [one])
         assert 0.0 <= there <= 1.0
         assert there == pytest.approx(back)
 
+    @settings(deadline=None, max_examples=50)
     @given(words, st.permutations(["leak pool", "disk", "deploy the pool"]))
     def test_a_documents_likeness_does_not_depend_on_its_place(
         self, query: str, documents: list[str]
