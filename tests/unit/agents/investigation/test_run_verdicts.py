@@ -193,3 +193,15 @@ async def test_a_short_budget_looks_near_the_alarm_only() -> None:
     report = await run(data, ports)
 
     assert report.causes[0].service == "cart"
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="log lines that were read and are as usual leave no finding, so that their source counts as not read",
+)
+async def test_log_lines_that_are_as_usual_are_measurements_too() -> None:
+    calm = replace(healthy(), kpis=())
+
+    report = await run(calm, ports_for(calm))
+
+    assert report.verdict is Verdict.BENIGN
