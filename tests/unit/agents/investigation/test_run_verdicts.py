@@ -3,6 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from agents.analysis.findings import FindingKind, Source
 from agents.investigation.memory import (
     MemoryHistory,
