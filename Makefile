@@ -27,7 +27,7 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 
 $(VENV)/tocsin.stamp: pyproject.toml $(VENV)/run.stamp
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@$(BIN)/python -m compileall -q schemas streams agents sinks infra  # six processes start faster, also where Python may write no bytecode
+	@$(BIN)/python -m compileall -q schemas streams agents sinks api infra  # six processes start faster, also where Python may write no bytecode
 	@touch $@
 
 install: $(VENV)/run.stamp $(VENV)/dev.stamp $(VENV)/tocsin.stamp ## Install everything into .venv

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script of the documentation, not a package
 """Write the AsyncAPI 3.0 document of the topics: build/asyncapi.yaml, and docs/reference/asyncapi.yaml for the site.
 
 Made from the topic catalogue and the `.avsc` files, so it can say nothing that is not so. Bindings: Kafka 0.5.0.

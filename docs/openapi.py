@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script of the documentation, not a package
 """Write the OpenAPI 3.1 document of the API: build/openapi.json, and docs/reference/openapi.json for the site.
 
 It is what a running API serves at /openapi.json. Run by `make docs`.
