@@ -24,7 +24,7 @@ from streams.admin import open_admin
 from streams.kafka import KafkaSettings
 from streams.producer import open_producer
 from streams.reader import ReadEvent, open_reader
-from tests.integration.sinks.samples import FixedClock, messages
+from tests.integration.sinks.samples import FixedClock, Landed, messages
 
 __all__ = ["LONG_AGO", "Installed"]
 
@@ -68,6 +68,10 @@ class Installed:
         """Return what is on a topic."""
         return asyncio.run(self._consume(topic))
 
+    def land_topic(self, topic: str, turn: str = "first") -> None:
+        """Put what is on a topic into its table, each message at its place; another turn lands it once more."""
+        asyncio.run(self._land_topic(topic, turn))
+
     @property
     def kafka(self) -> KafkaSettings:
         return load_installation(load_settings(self.data_dir)).kafka
@@ -91,6 +95,14 @@ class Installed:
                 batch = messages(list(some), first=self.offset)
                 first, self.offset = self.offset, self.offset + len(batch)
                 await landing.insert(topic, batch, f"{topic}:0:{first}-{self.offset - 1}")
+
+    async def _land_topic(self, topic: str, turn: str) -> None:
+        async with open_reader(self.kafka) as reader, self._clickhouse() as clickhouse:
+            landing = ClickHouseLanding(clickhouse, FixedRetention(30), FixedClock(), epoch=self.tenant)
+            async for read in reader.events([topic]):
+                assert isinstance(read, ReadEvent)
+                place = (read.message.partition, read.message.offset)
+                await landing.insert(topic, [Landed(read.event, topic, *place)], f"{turn}:{topic}:{place}")
 
     async def _produce(self, events: Sequence[Event]) -> None:
         async with open_producer(self.kafka, source="/tocsin/test") as producer:
