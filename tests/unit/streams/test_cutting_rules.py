@@ -137,3 +137,7 @@ def test_a_record_becomes_a_message_as_it_is() -> None:
     assert taken.place == Partition("t", 1)
     record.timestamp = -1
     assert Message.of(record).at == datetime(1970, 1, 1, tzinfo=UTC), "a producer need not stamp"
+
+
+def test_a_declared_batch_may_be_a_single_message() -> None:
+    assert offsets(holding(message(7), message(8), position=7, declared_last=7).cut(NOW, 9)) == [7]
