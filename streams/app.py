@@ -77,7 +77,12 @@ def create_app(settings: TriageSettings, deps: TriageDeps) -> faust.App:
         stream_wait_empty=False,
         Table=StateTable,
     )
-    app.transport = PromptTransport(connection["broker"], app, fetch_wait_ms=settings.fetch_wait_ms)
+    app.transport = PromptTransport(
+        connection["broker"],
+        app,
+        fetch_wait_ms=settings.fetch_wait_ms,
+        committed_only=settings.kafka.idempotent,
+    )
     app.transport.Producer = producer_of(settings.kafka)  # type: ignore[misc]  # Faust reads it from the instance
     intake_state = _table(app, "alarms", AlarmRaw)
     correlate_state = _table(app, "incidents", AlarmChanged)

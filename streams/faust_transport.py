@@ -83,7 +83,9 @@ class _PromptThread(AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Transport) -> Any:
         assert isinstance(transport, PromptTransport)
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = transport.fetch_wait_ms  # noqa: SLF001 - Faust offers no setting for it
+        # Faust offers settings for neither.
+        consumer._fetch_max_wait_ms = transport.fetch_wait_ms  # noqa: SLF001
+        consumer._isolation_level = transport.isolation_level  # noqa: SLF001
         return consumer
 
 
@@ -153,10 +155,20 @@ class _Consumer(Consumer):
 
 
 class PromptTransport(Transport):
-    """To be set as `app.transport` before the app starts; the broker holds a fetch for `fetch_wait_ms` at most."""
+    """To be set as `app.transport` before the app starts.
+
+    Args:
+        brokers: where they are.
+        app: the app that it is set on.
+        fetch_wait_ms: how long the broker may hold a fetch.
+        committed_only: whether records of transactions that were aborted, or are open, stay unread.
+    """
 
     Consumer: ClassVar[type[ConsumerT]] = _Consumer
 
-    def __init__(self, brokers: Sequence[URL], app: faust.App, *, fetch_wait_ms: int) -> None:
+    def __init__(
+        self, brokers: Sequence[URL], app: faust.App, *, fetch_wait_ms: int, committed_only: bool
+    ) -> None:
         super().__init__(list(brokers), app)
         self.fetch_wait_ms = fetch_wait_ms
+        self.isolation_level = "read_committed" if committed_only else "read_uncommitted"

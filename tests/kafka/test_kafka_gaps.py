@@ -160,9 +160,6 @@ def _alarms(prefix: str, count: int) -> list[AlarmRaw]:
     ]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Faust reads what is not committed; streams/faust_transport has no say in it yet"
-)
 async def test_triage_decides_what_was_committed_and_nothing_of_what_was_aborted(
     kafka: KafkaSettings, tmp_path: Path
 ) -> None:
