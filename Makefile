@@ -7,13 +7,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 FAULT ?= slow-dependency
 SEED ?= 1
+WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest
 
 .PHONY: help install demo test test-kafka test-stack check format schemas docs lint-api lock clean up
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
-	@echo "  variables: FAULT=$(FAULT) SEED=$(SEED) (make demo), ARGS='-k name' (make test)"
+	@echo "  variables: FAULT=$(FAULT) SEED=$(SEED) (make demo), ARGS='-k name' WORKERS=$(WORKERS) (make test)"
 
 $(VENV)/run.stamp: requirements.lock
 	@echo "Installing Tocsin into $(VENV) (about a minute, once) ..."
@@ -39,7 +40,7 @@ up: $(VENV)/run.stamp $(VENV)/tocsin.stamp ## Run the whole stack on this machin
 	@$(BIN)/tocsin up
 
 test: install ## Run the default lanes: unit, property, contract, integration and end to end on the embedded stack
-	@$(PYTEST) -m "not kafka and not stack and not browser" $(ARGS)
+	@$(PYTEST) -n $(WORKERS) --dist loadfile -m "not kafka and not stack and not browser" $(ARGS)
 
 test-kafka: install ## Run the Apache Kafka lane (Java 17 and Maven)
 	@$(PYTEST) -m kafka $(ARGS)

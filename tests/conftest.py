@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+os.environ.pop(
+    "COLUMNS", None
+)  # pytest-xdist sets it to 80; what commands print should be as wide as in a pipe
+
 from infra.local.kafka import fetch_jars
 from streams.kafka import KafkaSettings
 from tests.fakes.apache import ApacheCluster, start_apache
