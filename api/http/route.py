@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from fastapi import APIRouter
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +14,7 @@ from starlette.responses import Response
 from api.http.body import JsonRequest, require_json
 from api.http.deps import options_of
 from api.http.idempotency import answer_once
-from api.http.problem import MEDIA_TYPE
+from api.http.problem import MEDIA_TYPE, Problem
 
 __all__ = ["ApiRoute", "api_router", "problems"]
 
@@ -50,14 +51,34 @@ def api_router(path: str, tag: str) -> APIRouter:
     return APIRouter(prefix=f"/v1{path}", tags=[tag], route_class=ApiRoute, responses=problems(*_ALWAYS))
 
 
+def _query_names(dependant: Dependant) -> frozenset[str]:
+    below = (_query_names(one) for one in dependant.dependencies)
+    return frozenset(field.alias for field in dependant.query_params).union(*below)
+
+
+def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
+    """A misspelt filter that is passed over would answer another question than the one asked."""
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        raise Problem(
+            422,
+            "unknown-parameter",
+            f"There is no parameter {', '.join(unknown)} here.",
+            cure=f"Known are: {', '.join(sorted(known))}." if known else "This address takes none.",
+        )
+
+
 class ApiRoute(APIRoute):
-    """A route whose body is JSON within its limits, and whose POST honours Idempotency-Key."""
+    """A route whose body is JSON within its limits, whose query is known, and whose POST honours Idempotency-Key."""
 
     def get_route_handler(self) -> _Handler:
         inner = super().get_route_handler()
         wants_json, creates = self.body_field is not None, "POST" in (self.methods or ())
+        known = _query_names(self.dependant)
 
         async def handle(request: Request) -> Response:
+            if self.path.startswith("/v1/"):  # a probe may add to its address what it likes
+                _refuse_unknown(request, known)
             read = JsonRequest(request.scope, request.receive)
             read.max_depth = options_of(request).max_json_depth
             if wants_json:
