@@ -19,6 +19,7 @@ from agents.llm.breaker import Breaker
 from agents.llm.failures import OutputInvalid, RetryableFailure, Unsupported
 from agents.llm.journal import JournalEntry, prompt_hash
 from agents.llm.masking import MaskingSession, Unmasked
+from agents.llm.measured import measure
 from agents.llm.outcomes import Answered, Deterministic, DeterministicReason, Outcome, Refused
 from agents.llm.ports import AttemptLedger, Budget, CallJournal, Clock, Random, Sleep
 from agents.llm.prices import PriceBook
@@ -28,6 +29,7 @@ from agents.llm.roles import Role
 from agents.llm.trial import Accounts, Failed, Got, Lane, NoBudget, Resting, Trial, TrialEnd
 from agents.llm.usage import NOTHING, estimate_tokens
 from schemas.errors import ConfigurationError, UnavailableError
+from schemas.metrics import NullRecorder, Recorder
 
 __all__ = ["Call", "GatewayPolicy", "GatewayPorts", "LlmGateway"]
 
@@ -57,6 +59,7 @@ class GatewayPorts:
     sleep: Sleep
     random: Random
     new_id: Callable[[], str]
+    recorder: Recorder = field(default_factory=NullRecorder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +83,18 @@ class Call(Generic[T]):
 
 @dataclass(slots=True)
 class _Recorder:
-    """Passes attempts on to the ledger, and keeps them for the journal."""
+    """Passes attempts on to the ledger and the metrics, and keeps them for the journal."""
 
     ledger: AttemptLedger
+    metrics: Recorder
     attempts: list[LlmAttempt] = field(default_factory=list)
 
     def record(self, attempt: LlmAttempt) -> None:
+        measure(self.metrics, attempt)
+        self.repeat(attempt)
+
+    def repeat(self, attempt: LlmAttempt) -> None:
+        """Record again what an earlier run has made, and measured."""
         self.attempts.append(attempt)
         self.ledger.record(attempt)
 
@@ -150,7 +159,7 @@ class LlmGateway:
         prompt = Prompt(
             session.mask(role.system), session.mask(call.prompt), role.output, role.max_output_tokens
         )
-        recorder = _Recorder(ledger)
+        recorder = _Recorder(ledger, self._ports.recorder)
         trial = Trial(
             prompt=prompt,
             role=role.name,
@@ -214,8 +223,9 @@ class LlmGateway:
         except (ValidationError, OutputInvalid):
             _log.exception("llm.journal_unreadable", step=call.step)
             return None
-        for attempt in (*entry.attempts, self._hit(talk, entry)):
-            talk.recorder.record(attempt)
+        for attempt in entry.attempts:
+            talk.recorder.repeat(attempt)
+        talk.recorder.record(self._hit(talk, entry))
         return _answered(talk, value, entry.provider, entry.model, from_journal=True)
 
     def _hit(self, talk: _Talk[T], entry: JournalEntry) -> LlmAttempt:

@@ -56,6 +56,7 @@ async def run(process: RoleProcess, stop: asyncio.Event) -> None:
         producer,
         process.clock,
         worker=worker,
+        recorder=process.recorder,
         tracing=process.tracing,
     )
     consumer = jobs.investigate_worker(

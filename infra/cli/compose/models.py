@@ -33,6 +33,7 @@ async def open_gateway(process: RoleProcess, budget: RedisBudget, database: Data
         sleep=asyncio.sleep,
         random=random.SystemRandom().random,
         new_id=lambda: uuid4().hex,
+        recorder=process.recorder,
     )
     gateway = LlmGateway([OpenAiChat(_config(one), process.clock) for one in section.providers], ports)
     process.stack.push_async_callback(gateway.aclose)

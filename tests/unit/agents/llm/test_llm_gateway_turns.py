@@ -32,6 +32,8 @@ from agents.llm.providers.config import ProviderConfig
 from agents.llm.providers.provider import Prompt, Reception
 from agents.llm.retry import RetryPolicy
 from agents.llm.roles import WRITER
+from schemas.metrics import LLM_ATTEMPTS
+from tests.fakes.incident_ports import ListRecorder
 from tests.fakes.llm import REPORT, HandClock, provider_config, writer_call
 
 
@@ -67,6 +69,7 @@ class Bench:
     clock: HandClock = field(default_factory=HandClock)
     slept: list[float] = field(default_factory=list)
     ledger: InMemoryLedger = field(default_factory=InMemoryLedger)
+    metrics: ListRecorder = field(default_factory=ListRecorder)
 
     def __post_init__(self) -> None:
         numbers = iter(range(10**6))
@@ -83,6 +86,7 @@ class Bench:
             sleep=sleep,
             random=lambda: 1.0,
             new_id=lambda: str(next(numbers)),
+            recorder=self.metrics,
         )
         self.gateway = LlmGateway(self.providers, ports, self.policy)
 
@@ -259,3 +263,13 @@ async def test_a_try_is_dated_and_timed_by_the_given_clock() -> None:
     (row,) = bench.ledger.attempts
     assert row.started_at == HandClock().now() + timedelta(seconds=60)
     assert row.duration_ms == 0
+
+
+async def test_attempts_are_counted_when_made_and_not_again_when_replayed() -> None:
+    bench = Bench([Told("a", [ServerFailed("500")])])
+    await bench.ask()
+    made = [labels["outcome"] for name, _, labels in bench.metrics.kept if name == LLM_ATTEMPTS.name]
+    assert made == ["server_error", "ok"]
+    bench.metrics.kept.clear()
+    await bench.ask()
+    assert [labels["outcome"] for _, _, labels in bench.metrics.kept] == ["journal_hit"]
