@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.events import AlarmChanged, AlarmRaw, Incident
 from schemas.events.base import Event
-from schemas.metrics import Recorder
+from schemas.metrics import CONSUMER_LAG, Recorder
 from schemas.topics import topic_of
 from streams.faust_connection import connection_of, producer_of
-from streams.faust_transport import PromptTransport
+from streams.faust_transport import PromptTransport, lag_by_topic
 from streams.kafka import KafkaSettings
 from streams.noack_batches import Batches, BatchHandler, consume
 from streams.tables import StateTable
@@ -100,7 +100,7 @@ def create_app(settings: TriageSettings, deps: TriageDeps) -> faust.App:
         (trigger_state, trigger.restore),
     ):
         _restore_after_recovery(table, restore)
-    _ticking(app, settings, [intake.tick, correlate.tick])
+    _ticking(app, settings, [intake.tick, correlate.tick, stages.measure])
     return app
 
 
@@ -122,6 +122,7 @@ class _Stages:
     app: faust.App
     settings: TriageSettings
     recorder: Recorder
+    topics: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, source: type[Event], handle: BatchHandler) -> None:
         topic = self.app.topic(
@@ -139,6 +140,13 @@ class _Stages:
             await consume(self.app, stream, handle, batches, self.recorder)
 
         self.app.agent(topic, name=name, concurrency=1)(agent)
+        self.topics[topic.get_topic_name()] = name
+
+    async def measure(self) -> None:
+        """Tell how far each stage is behind."""
+        for topic, lag in lag_by_topic(self.app).items():
+            if topic in self.topics:
+                self.recorder.gauge(CONSUMER_LAG, lag, stage=self.topics[topic], topic=topic)
 
 
 def _table(app: faust.App, name: str, source: type[Event]) -> StateTable:

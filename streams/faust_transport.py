@@ -23,7 +23,7 @@ from faust.types import TP, Message
 from faust.types.transports import ConsumerT
 from yarl import URL
 
-__all__ = ["ContiguousReading", "PromptTransport", "SourceGate"]
+__all__ = ["ContiguousReading", "PromptTransport", "SourceGate", "lag_by_topic"]
 
 _log = structlog.get_logger(__name__)
 
@@ -93,6 +93,7 @@ class _Consumer(Consumer):
     def __init__(self, *args: Any, **options: Any) -> None:
         self._reading = ContiguousReading()
         self._gate = SourceGate()
+        self._begun: dict[TP, int] = {}
         super().__init__(*args, **options)
 
     def _new_consumer_thread(self) -> _PromptThread:
@@ -112,7 +113,19 @@ class _Consumer(Consumer):
         """Go back to the committed offsets, or to the beginning where there are none."""
         self._gate.close()
         await super().perform_seek()
-        self._gate.sought(await self._read_on_from())
+        self._begun = await self._read_on_from()
+        self._gate.sought(self._begun)
+
+    def lag_by_topic(self) -> dict[str, int]:
+        """Messages of this worker's partitions that are written and not committed yet, by the topic's name on the broker."""
+        lags: dict[str, int] = {}
+        ours = self.assignment()
+        for tp, begun in self._begun.items():
+            if tp not in ours:
+                continue
+            done = max(begun, self._committed_offset.get(tp) or 0)
+            lags[tp.topic] = lags.get(tp.topic, 0) + max(0, (self.highwater(tp) or 0) - done)
+        return lags
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """After a failure nothing is committed any more: what was finished meanwhile comes again, which ids make invisible."""
@@ -172,3 +185,10 @@ class PromptTransport(Transport):
         super().__init__(list(brokers), app)
         self.fetch_wait_ms = fetch_wait_ms
         self.isolation_level = "read_committed" if committed_only else "read_uncommitted"
+
+
+def lag_by_topic(app: faust.App) -> dict[str, int]:
+    """What the app's consumer has before it, by the topic's name on the broker; empty before its first assignment."""
+    consumer = app.consumer
+    assert isinstance(consumer, _Consumer), "the app has no PromptTransport"
+    return consumer.lag_by_topic()
