@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -18,6 +19,8 @@ from schemas.errors import IntegrityError, UnavailableError
 __all__ = ["SqliteCheckpoints", "open_checkpoints"]
 
 _BUSY_MS = 10_000
+_SWITCH_TRIES = 100
+_SWITCH_S = 0.05
 
 
 class SqliteCheckpoints(StoredCheckpoints, AsyncSqliteSaver):
@@ -59,13 +62,26 @@ async def open_checkpoints(path: Path) -> AsyncIterator[SqliteCheckpoints]:
     try:
         saver = SqliteCheckpoints(connection, serde=checkpoint_serializer())
         with _checkpoint_errors():
-            await connection.execute("PRAGMA journal_mode=WAL")
+            await _switch_to_wal(connection)
             await connection.execute("PRAGMA synchronous=FULL")
             await connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
             await saver.setup()
         yield saver
     finally:
         await connection.close()
+
+
+async def _switch_to_wal(connection: aiosqlite.Connection) -> None:
+    """SQLite does not wait for another that switches at the same moment, whatever its busy timeout: try again."""
+    for left in reversed(range(_SWITCH_TRIES)):
+        try:
+            await connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if not left:
+                raise
+            await asyncio.sleep(_SWITCH_S)
+        else:
+            return
 
 
 @contextmanager

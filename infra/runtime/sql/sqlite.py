@@ -17,6 +17,8 @@ from schemas.errors import IntegrityError, UnavailableError
 __all__ = ["SqliteDatabase", "open_sqlite"]
 
 _BUSY_S = 10.0
+_SWITCH_TRIES = 100
+_SWITCH_S = 0.05
 _PRIMARY: Final = 0xFF
 """An extended result code carries its primary one in the low byte."""
 _REFUSALS: Final = frozenset(
@@ -80,11 +82,24 @@ async def open_sqlite(path: Path) -> AsyncIterator[SqliteDatabase]:
         connection = await aiosqlite.connect(path, timeout=_BUSY_S, isolation_level="IMMEDIATE")
     try:
         with _sqlite_errors():
-            await connection.execute("PRAGMA journal_mode=WAL")
+            await _switch_to_wal(connection)
             await connection.execute("PRAGMA synchronous=FULL")
         yield SqliteDatabase(connection)
     finally:
         await connection.close()
+
+
+async def _switch_to_wal(connection: aiosqlite.Connection) -> None:
+    """SQLite does not wait for another that switches at the same moment, whatever its busy timeout: try again."""
+    for left in reversed(range(_SWITCH_TRIES)):
+        try:
+            await connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if not left:
+                raise
+            await asyncio.sleep(_SWITCH_S)
+        else:
+            return
 
 
 @contextmanager
