@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,17 @@ from typing import Any
 from typer.testing import CliRunner
 
 from infra.cli.main import app
+from infra.local.down import take_down
 from infra.local.procfs import is_alive
 from infra.local.state import StackState, read_state
 from schemas.errors import TocsinError
 
-__all__ = ["RunningStack", "start", "until"]
+__all__ = ["RunningStack", "running", "start", "until"]
 
 _STARTS_WITHIN_S = 120.0
 _POLL_S = 0.1
+_ENVIRONMENT = {"TOCSIN_INVESTIGATE__DATA_WAIT_S": "1"}
+"""Investigations need not wait long for data that never comes."""
 
 Json = Any  # what a command prints
 
@@ -106,3 +110,14 @@ def start(data_dir: Path, environment: Mapping[str, str]) -> RunningStack:
 
     until(is_up, "the stack", _STARTS_WITHIN_S)
     return stack
+
+
+@contextmanager
+def running(data_dir: Path) -> Iterator[RunningStack]:
+    """A stack with this process's settings, taken down at the end."""
+    stack = start(data_dir, _ENVIRONMENT)
+    try:
+        yield stack
+    finally:
+        take_down(data_dir)
+        stack.process.wait(timeout=20)

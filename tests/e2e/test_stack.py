@@ -10,9 +10,11 @@ import asyncio
 import itertools
 import time
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from typer.testing import CliRunner
@@ -24,7 +26,7 @@ from schemas.events import AlarmRaw
 from streams.kafka import KafkaSettings
 from streams.producer import open_producer
 from tests.e2e.malformed import WAYS, RawAlarm, raw_alarms
-from tests.e2e.stack import RunningStack, until
+from tests.e2e.stack import RunningStack, running, until
 from tests.fakes.apache import ApacheCluster
 from tests.fakes.events import alarm
 from tests.kafka.holes import compact_eagerly, holes_in, messages_of
@@ -37,9 +39,28 @@ ROLES = ("stream", "detect", "investigate", "land")
 
 
 @pytest.fixture(scope="module", params=[pytest.param("apache", marks=pytest.mark.kafka), "embedded"])
-def stack(request: pytest.FixtureRequest) -> RunningStack:
-    running: RunningStack = request.getfixturevalue(f"{request.param}_stack")
-    return running
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """Commands find the Apache cluster in the environment, which is put back before the next stack starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "apache":
+            for name, value in _as_environment(request.getfixturevalue("apache_cluster").scram).items():
+                patch.setenv(f"TOCSIN_KAFKA__{name.upper()}", value)
+        with running(tmp_path_factory.mktemp("stack")) as own:
+            yield own
+
+
+def _as_environment(kafka: KafkaSettings) -> dict[str, str]:
+    return {
+        "bootstrap_servers": kafka.bootstrap_servers,
+        "topic_prefix": f"e2e-{uuid4().hex[:6]}.",
+        "security_protocol": kafka.security_protocol,
+        "sasl_mechanism": kafka.sasl_mechanism,
+        "sasl_username": kafka.sasl_username,
+        "sasl_password": kafka.sasl_password.get_secret_value(),
+        "ssl_cafile": kafka.ssl_cafile,
+        "replication_factor": "3",
+        "session_timeout_s": "6",
+    }
 
 
 def _alarm(stack: RunningStack, tenant: str, service: str, at: datetime = PAST) -> str:
