@@ -10,7 +10,7 @@ SEED ?= 1
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo test test-kafka test-stack check format schemas docs lint-api lock clean up
+.PHONY: help install demo test test-kafka test-stack bench check format schemas docs lint-api lock clean up
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ test-kafka: install ## Run the Apache Kafka lane (Java 17 and Maven)
 
 test-stack: install ## Run the lane of outside programs: Debian's redis-server, postgresql, prometheus, prometheus-alertmanager
 	@TOCSIN_LANE=stack $(PYTEST) -m stack $(ARGS)
+
+bench: install ## Measure, each beside a bare peer (ONLY=name, QUICK=1 to see that it works, PROFILE=1)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench $(foreach name,$(ONLY),--only $(name)) $(if $(QUICK),--quick) $(if $(PROFILE),--profile)
 
 check: install ## Lint, types, package rule, schema compatibility, documentation
 	@$(BIN)/ruff format --check .
