@@ -103,6 +103,7 @@ class TopicAdmin:
                     raise ConfigurationError(
                         f"the broker refuses topic {name}: {for_code(code).__name__} {message}"
                     )
+            await self._until_known([topic.name for topic in wanted])
             return await self._differences(wanted)
 
     async def ends(self, topics: Collection[str] = tuple(CATALOGUE)) -> tuple[PartitionEnds, ...]:
@@ -146,6 +147,12 @@ class TopicAdmin:
             for _, code in answer.topic_error_codes:
                 if code not in {0, _UNKNOWN_TOPIC}:
                     raise for_code(code)
+
+    async def _until_known(self, topics: Collection[str]) -> None:
+        """A broker of a cluster may hear of a topic after another has created it."""
+        async with asyncio.timeout(_ANSWER_S):
+            while len(await self._partitions(topics)) < len(topics):
+                await asyncio.sleep(_RETRY_S)
 
     async def _partitions(self, topics: Collection[str]) -> Mapping[str, int]:
         return await count_partitions(self._client, [self._names.on_broker(topic) for topic in topics])
