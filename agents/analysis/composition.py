@@ -48,14 +48,19 @@ def load_factor(before: Mapping[str, float], after: Mapping[str, float]) -> floa
 
 
 def deviations(
-    before: Mapping[str, float], after: Mapping[str, float], factor: float
+    before: Mapping[str, float], after: Mapping[str, float], factor: float, beyond: float = -1.0
 ) -> tuple[Deviation, ...]:
-    """Every key's count against what `before` and the load `factor` let expect, strongest first."""
+    """Every key's count against what `before` and the load `factor` let expect, strongest first.
+
+    Only those whose score is larger than `beyond` in size.
+    """
+    # Both counts are noisy: Anscombe's square-root transform makes their noise alike, about one half each.
+    noise = math.sqrt(1.0 + min(factor, 4.0))
     found = []
-    for key in sorted({*before, *after}):
+    for key in before.keys() | after.keys():
         expected, observed = before.get(key, 0.0) * factor, after.get(key, 0.0)
-        # Both counts are noisy: Anscombe's square-root transform makes their noise alike, about one half each.
-        noise = math.sqrt(1.0 + min(factor, 4.0))
         sigmas = 2.0 * (math.sqrt(observed + 3 / 8) - math.sqrt(expected + 3 / 8)) / noise
-        found.append(Deviation(key, expected, observed, sigmas / _NOTABLE_SIGMAS))
+        score = sigmas / _NOTABLE_SIGMAS
+        if abs(score) > beyond:
+            found.append(Deviation(key, expected, observed, score))
     return tuple(sorted(found, key=lambda d: (-abs(d.score), d.key)))

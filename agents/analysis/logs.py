@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -43,32 +44,89 @@ _VARIABLE = re.compile(
 )
 
 
-@lru_cache(maxsize=65536)
+_IDENTIFIER = re.compile(r"(?=[a-fA-F]*\d)[0-9a-fA-F]{6,}|\d{1,5}(?:\.\d+)?|\d{1,4}(?:\.\d{1,3}){3}")
+_DIGITS = str.maketrans("123456789", "0" * 9)
+_PAIRS = (('"', '"'), ("'", "'"), ("[", "]"), ("{", "}"))
+# Two variables side by side may be one, a date and its time: such a line is read as a whole.
+_WHOLE = "* *"
+
+
 def template_of(message: str) -> str:
     """The message with what varies replaced by `*`: equal for lines of the same logging statement."""
-    masked = _VARIABLE.sub(lambda m: m.group("place") or "*", message[:_HEAD])
-    return " ".join(masked.split())[:_TEMPLATE]
+    return _read(message)[0]
 
 
 def is_error(record: LogRecord) -> bool:
     """Whether a line reports a failure: by its severity, else by its words unless it names a calm level."""
-    if record.severity.lower() in _ERROR_LEVELS:
-        return True
-    head = record.message[:_HEAD]
-    return bool(_ERROR.search(head)) and not _CALM_LEVEL.search(head)
+    return record.severity.lower() in _ERROR_LEVELS or _read(record.message)[1]
+
+
+@lru_cache(maxsize=65536)
+def _read(message: str) -> tuple[str, bool]:
+    """The template, and whether the words report a failure.
+
+    Word by word where that comes to the same: lines differ from one another, their words hardly.
+    """
+    head = message[:_HEAD]
+    masked = " ".join(map(_masked_word, head.split()))
+    if _WHOLE in masked:
+        return " ".join(_masked(head).split())[:_TEMPLATE], _reports_failure(head)
+    return masked[:_TEMPLATE], _masked_reports_failure(masked)
+
+
+def _masked(text: str) -> str:
+    return _VARIABLE.sub(lambda m: m.group("place") or "*", text)
+
+
+@lru_cache(maxsize=65536)
+def _masked_word(word: str) -> str:
+    """The word as it stands in a template; `_WHOLE` where the words beside it decide that."""
+    if _IDENTIFIER.fullmatch(word):
+        return "*"
+    masked = _masked_form(word.translate(_DIGITS))
+    return _masked(word) if "0" in masked else masked
+
+
+@lru_cache(maxsize=8192)
+def _masked_form(word: str) -> str:
+    """`_masked_word` of all words that differ in their digits; a place in the code keeps its own."""
+    pairs = [pair for pair in _PAIRS if pair[0] in word]
+    if len(pairs) > 1 or any(_is_open(word, *pair) for pair in pairs):
+        return _WHOLE
+    masked = _masked(word)
+    return masked if masked == word or _signs(masked) == _signs(word) else _WHOLE
+
+
+def _is_open(word: str, opening: str, closing: str) -> bool:
+    """Whether what is quoted or bracketed goes on in the next word."""
+    if opening == closing:
+        return word.count(opening) % 2 == 1
+    return word.rfind(opening) > word.rfind(closing)
+
+
+def _signs(text: str) -> tuple[bool, bool]:
+    return bool(_ERROR.search(text)), bool(_CALM_LEVEL.search(text))
+
+
+def _reports_failure(text: str) -> bool:
+    failure, calm = _signs(text)
+    return failure and not calm
+
+
+_masked_reports_failure = lru_cache(maxsize=8192)(_reports_failure)
 
 
 @dataclass(slots=True)
 class _Lines:
     """Lines of one service by template: the sorted times of each, and which templates report failures."""
 
-    times: dict[str, list[float]] = field(default_factory=dict)
+    times: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     errors: set[str] = field(default_factory=set)
 
     def add(self, record: LogRecord) -> None:
-        template = template_of(record.message)
-        self.times.setdefault(template, []).append(record.time)
-        if template not in self.errors and is_error(record):
+        template, failure = _read(record.message)
+        self.times[template].append(record.time)
+        if failure or record.severity.lower() in _ERROR_LEVELS:
             self.errors.add(template)
 
 
@@ -86,10 +144,11 @@ def analyse_logs(logs: Sequence[LogRecord], window: Window) -> tuple[Finding, ..
     The split between healthy and incident lines is the moment of greatest contrast between the window's start
     and the alarm. `no_data` where there is no line, or too few before any such moment to know what is healthy.
     """
-    services: dict[str, _Lines] = {}
+    services: defaultdict[str, _Lines] = defaultdict(_Lines)
+    first, last = window.baseline_start, window.end
     for record in logs:
-        if window.baseline_start <= record.time <= window.end:
-            services.setdefault(record.service, _Lines()).add(record)
+        if first <= record.time <= last:
+            services[record.service].add(record)
     for lines in services.values():
         for times in lines.times.values():
             times.sort()
@@ -116,15 +175,19 @@ def _has_baseline(services: Mapping[str, _Lines], split: _Split) -> bool:
 
 
 def _contrast(services: Mapping[str, _Lines], split: _Split) -> float:
-    scores = (abs(d.score) for lines in services.values() for d in _changes(lines, split))
-    return sum((score - _HALF_NOTABLE) ** 2 for score in scores if score > _HALF_NOTABLE)
+    found = (d for lines in services.values() for d in _changes(lines, split, _HALF_NOTABLE))
+    return sum((abs(deviation.score) - _HALF_NOTABLE) ** 2 for deviation in found)
 
 
-def _changes(lines: _Lines, split: _Split) -> tuple[Deviation, ...]:
-    cuts = {template: bisect_left(times, split.start) for template, times in lines.times.items()}
-    before = {template: float(cut) for template, cut in cuts.items() if cut}
-    after = {t: float(len(lines.times[t]) - cut) for t, cut in cuts.items() if cut < len(lines.times[t])}
-    return deviations(before, after, load_factor(before, after))
+def _changes(lines: _Lines, split: _Split, beyond: float = -1.0) -> tuple[Deviation, ...]:
+    before, after = {}, {}
+    for template, times in lines.times.items():
+        cut = bisect_left(times, split.start)
+        if cut:
+            before[template] = float(cut)
+        if cut < len(times):
+            after[template] = float(len(times) - cut)
+    return deviations(before, after, load_factor(before, after), beyond)
 
 
 def _service(service: str, lines: _Lines, split: _Split) -> list[Finding]:
