@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sqlite3
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,11 +13,13 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 
+from agents.analysis.signals import IncidentData
 from agents.investigation.checkpoints import (
     checkpoint_serializer,
     open_checkpoints,
     pruned_checkpoints,
 )
+from agents.investigation.checkpoints.serializer import _RecordsOnce
 from agents.investigation.memory import memory_ports, request_for
 from agents.investigation.nodes.gathering import GatherOrder
 from agents.investigation.run import Investigations
@@ -166,3 +170,40 @@ async def test_pruning_that_fails_is_tried_again_and_leaves_nothing_half_done(tm
             clock.over.set()
             await clock.pruned()
             assert await saver.aget_tuple(thread) is None
+
+
+def test_a_record_is_written_alike_the_first_time_and_again() -> None:
+    serializer = checkpoint_serializer()
+    request = request_for(bad_deploy())
+
+    first = serializer.dumps_typed({"channels": [request, (request, "text")], "number": 1})
+    again = serializer.dumps_typed({"channels": [request, (request, "text")], "number": 1})
+    stranger = checkpoint_serializer().dumps_typed({"channels": [request, (request, "text")], "number": 1})
+
+    assert first == again == stranger
+    assert serializer.loads_typed(first)["channels"][0] == request
+
+
+def test_a_record_in_the_place_of_one_that_is_gone_is_not_taken_for_it() -> None:
+    serializer = checkpoint_serializer()
+    for number in range(200):
+        request = request_for(bad_deploy_once(), case=f"case-{number}")
+        back = serializer.loads_typed(serializer.dumps_typed([request]))
+        assert back == [request]
+        del request, back
+
+
+@lru_cache
+def bad_deploy_once() -> IncidentData:
+    return bad_deploy()
+
+
+def test_what_is_gone_is_not_remembered() -> None:
+    serializer = checkpoint_serializer()
+    assert isinstance(serializer, _RecordsOnce)
+    request = request_for(bad_deploy())
+    serializer.dumps_typed([request])
+    assert len(serializer._known) == 1
+    del request
+    gc.collect()
+    assert not serializer._known
