@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
 from agents.analysis.metrics import RESOURCES, SYMPTOMS, is_share, nature_of
-from agents.analysis.shapes import missing_share, onset_of, plateau, trending
+from agents.analysis.shapes import missing_shares, onset_of, plateau, trending
 from agents.analysis.shifts import Shift, measure
 from agents.analysis.signals import FloatArray, KpiSeries, Window
 from agents.analysis.words import clock, from_to, times_as_much
@@ -31,21 +32,33 @@ def analyse_kpis(kpis: Sequence[KpiSeries], window: Window) -> tuple[Finding, ..
     is one `no_data` finding.
     """
     ordered = sorted(kpis, key=lambda k: (k.service, k.metric))
-    inside = {k.service for k in kpis if nature_of(k.metric).kind not in _OUTWARD}
     measured = measure(ordered, window)
-    slowest = _slowest(measured)
-    shifts = [
-        replace(s, instrumented=s.series.service in inside, slowest=slowest.get(s.series.service))
-        for s in measured
-    ]
-    if not shifts:
+    if not measured:
         return (_no_data(window),)
-    judged = _discount_load(shifts)
-    findings = [_finding(shift, window) for shift in judged if shift.score >= 1]
+    surroundings = _Surroundings.of(kpis, measured)
+    judged = _discount_load(measured)
+    findings = [_finding(surroundings.added_to(shift), window) for shift in judged if shift.score >= 1]
     findings += _absences(ordered, window)
     loud = {finding.service for finding in findings}
-    findings += _normals([shift for shift in judged if shift.series.service not in loud])
+    findings += _normals([shift for shift in judged if shift.series.service not in loud], surroundings)
     return tuple(sorted(findings, key=lambda f: (-(f.score or 0.0), f.subject)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What a finding says of a series beyond itself: which services are measured within, and each one's latency."""
+
+    within: frozenset[str]
+    slowest: Mapping[str, Shift]
+
+    @classmethod
+    def of(cls, kpis: Sequence[KpiSeries], shifts: Sequence[Shift]) -> Self:
+        within = frozenset(k.service for k in kpis if nature_of(k.metric).kind not in _OUTWARD)
+        return cls(within, _slowest(shifts))
+
+    def added_to(self, shift: Shift) -> Shift:
+        service = shift.series.service
+        return replace(shift, instrumented=service in self.within, slowest=self.slowest.get(service))
 
 
 def _slowest(shifts: Sequence[Shift]) -> dict[str, Shift]:
@@ -151,8 +164,8 @@ def _sentence(shift: Shift, kind: FindingKind, onset: float) -> str:
 def _absences(kpis: Sequence[KpiSeries], window: Window) -> list[Finding]:
     """One finding a service whose series stopped reporting."""
     gone: dict[str, list[str]] = {}
-    for series in kpis:
-        if missing_share(series, window) >= 0.8:
+    for series, missing in zip(kpis, missing_shares(kpis, window), strict=True):
+        if missing >= 0.8:
             gone.setdefault(series.service, []).append(series.metric)
     return [
         Finding(
@@ -170,7 +183,7 @@ def _absences(kpis: Sequence[KpiSeries], window: Window) -> list[Finding]:
     ]
 
 
-def _normals(shifts: Sequence[Shift]) -> list[Finding]:
+def _normals(shifts: Sequence[Shift], surroundings: _Surroundings) -> list[Finding]:
     services: dict[str, list[Shift]] = {}
     for shift in shifts:
         services.setdefault(shift.series.service, []).append(shift)
@@ -187,7 +200,7 @@ def _normals(shifts: Sequence[Shift]) -> list[Finding]:
                 statement=f"{service}: all {len(own)} metrics stayed in their normal range",
                 score=top.score,
                 direction=top.direction,
-                data={**_figures(top), "metrics": len(own)},
+                data={**_figures(surroundings.added_to(top)), "metrics": len(own)},
             )
         )
     return findings

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from agents.analysis.findings import CauseKind
 from agents.analysis.signals import FloatArray, KpiSeries, Window
 
-__all__ = ["missing_share", "onset_of", "plateau", "trending"]
+__all__ = ["missing_shares", "onset_of", "plateau", "trending"]
 
 _FULL = 0.95
 _SHARE_WORDS = ("ratio", "pct", "percent", "utilization", "utilisation", "usage", "rate")
@@ -60,10 +62,24 @@ def _is_share(metric: str) -> bool:
     return any(word in metric.lower() for word in _SHARE_WORDS)
 
 
-def missing_share(series: KpiSeries, window: Window) -> float:
-    """Share of the samples due in the window that are missing; 0 where too few are due to tell."""
-    known = ~np.isnan(series.values)
-    times = series.times[known]
+def missing_shares(kpis: Sequence[KpiSeries], window: Window) -> list[float]:
+    """Share of the samples due in the window that are missing, a series; 0 where too few are due to tell.
+
+    Series with samples at the same times share an answer.
+    """
+    answers: dict[bytes, float] = {}
+    shares = []
+    for series in kpis:
+        absent = np.isnan(series.values)
+        times = series.times[~absent] if absent.any() else series.times
+        name = times.tobytes()
+        if name not in answers:
+            answers[name] = _missing_share(times, window)
+        shares.append(answers[name])
+    return shares
+
+
+def _missing_share(times: FloatArray, window: Window) -> float:
     healthy = times[(times >= window.baseline_start) & (times < window.start)]
     if healthy.size < 6:
         return 0.0

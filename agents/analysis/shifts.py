@@ -14,7 +14,7 @@ import numpy as np
 
 from agents.analysis.findings import CauseKind
 from agents.analysis.metrics import MetricNature, nature_of
-from agents.analysis.robust import Matrix, row_mad, row_median, row_quantile
+from agents.analysis.robust import Matrix, row_mad, row_mean_median, row_median, row_quantile
 from agents.analysis.signals import KpiSeries, Window
 
 __all__ = ["MIN_BASELINE", "NOTABLE_SIGMAS", "Shift", "measure"]
@@ -85,15 +85,18 @@ def _measured(grid: Sequence[KpiSeries], window: Window) -> list[Shift]:
     unit = _unit(baseline, inside, center, natures, min(b - a for a, b in bounds))
     scores = np.stack([np.abs(row_median(inside[:, a:b]) - center) for a, b in bounds]) / unit
     best = np.argmax(np.nan_to_num(scores, nan=-1.0), axis=0)
+    after = np.empty(len(grid))
+    for which, (start, stop) in enumerate(bounds):
+        rows = best == which
+        after[rows] = row_mean_median(inside[rows, start:stop])
     shifts = []
     for row in map(int, np.flatnonzero(usable)):
         start, stop = bounds[int(best[row])]
-        after = float(np.nanmedian(inside[row, start:stop]))
         shift = Shift(
             grid[row],
             natures[row],
             float(center[row]),
-            after,
+            float(after[row]),
             float(scores[best[row], row]),
             start + split,
             stop + split,

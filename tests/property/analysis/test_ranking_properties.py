@@ -14,7 +14,7 @@ from agents.analysis.findings import CauseKind, Finding, FindingKind
 from agents.analysis.fusion import Ranking, rank_causes
 from agents.analysis.instances import lifted
 from agents.analysis.kpi import analyse_kpis
-from agents.analysis.shapes import missing_share, onset_of, trending
+from agents.analysis.shapes import missing_shares, onset_of, trending
 from agents.analysis.signals import KpiSeries, Topology, Window
 from agents.analysis.topology import analyse_topology, distances, explanations
 from tests.fakes.clues import by_service, clue, measured
@@ -208,7 +208,8 @@ def test_a_trend_does_not_depend_on_unit_or_direction(values: list[int], scale: 
 @settings(deadline=None, max_examples=50)
 @given(samples, st.floats(0.0, 600.0))
 def test_a_missing_share_is_a_share(values: list[float], first: float) -> None:
-    assert 0.0 <= missing_share(series(values, first), WINDOW) <= 1.0
+    (share,) = missing_shares([series(values, first)], WINDOW)
+    assert 0.0 <= share <= 1.0
 
 
 @settings(deadline=None, max_examples=50)

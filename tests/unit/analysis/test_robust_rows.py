@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from agents.analysis.robust import MAD_TO_SIGMA, Matrix, row_mad, row_median, row_quantile
+from agents.analysis.robust import MAD_TO_SIGMA, Matrix, row_mad, row_mean_median, row_median, row_quantile
 
 NAN = math.nan
 
@@ -92,3 +92,13 @@ def test_nothing_is_written_to_what_was_given() -> None:
     row_mad(values, center)
     row_quantile(values, 0.9)
     np.testing.assert_array_equal(values, before)
+
+
+def test_the_mean_median_is_numpys_to_the_last_bit() -> None:
+    rng = np.random.default_rng(3)
+    for width in (1, 2, 7, 8):
+        values = rng.standard_normal((50, width)) * 10.0 ** rng.integers(-9, 9, (50, width))
+        values[rng.random(values.shape) < 0.2] = np.nan
+        values[:, 0] = 1.1
+        assert row_mean_median(values).tolist() == np.nanmedian(values, axis=1).tolist()
+    assert np.isnan(row_mean_median(np.empty((2, 0)))).all()

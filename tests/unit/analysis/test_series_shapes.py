@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agents.analysis.findings import CauseKind
-from agents.analysis.shapes import missing_share, onset_of, plateau, trending
+from agents.analysis.shapes import missing_shares, onset_of, plateau, trending
 from agents.analysis.signals import FloatArray, KpiSeries, Window
 
 START = 1_000.0
@@ -166,39 +166,47 @@ def reporting(until: float, step: float = 10.0, first: float = 0.0) -> KpiSeries
 
 class TestMissingShare:
     def test_a_series_that_stops_at_the_start_misses_everything(self) -> None:
-        assert missing_share(reporting(START), WINDOW) == 1.0
+        assert missing_shares([reporting(START)], WINDOW)[0] == 1.0
 
     def test_one_that_reports_on_misses_nothing(self) -> None:
-        assert missing_share(reporting(START + 101), WINDOW) == 0.0
+        assert missing_shares([reporting(START + 101)], WINDOW)[0] == 0.0
 
     def test_half_of_what_was_due(self) -> None:
-        assert missing_share(reporting(START + 50), WINDOW) == 0.5
+        assert missing_shares([reporting(START + 50)], WINDOW)[0] == 0.5
 
     def test_a_missing_sample_is_no_sample(self) -> None:
         series = reporting(START + 101)
         holes = np.where(series.times >= START, NAN, series.values)
-        assert missing_share(KpiSeries("cart", "m", series.times, holes), WINDOW) == 1.0
+        assert missing_shares([KpiSeries("cart", "m", series.times, holes)], WINDOW)[0] == 1.0
 
     @pytest.mark.parametrize("healthy", [0, 1, 5])
     def test_too_few_healthy_samples_tell_nothing(self, healthy: int) -> None:
-        assert missing_share(reporting(START, first=START - 10.0 * healthy), WINDOW) == 0.0
+        assert missing_shares([reporting(START, first=START - 10.0 * healthy)], WINDOW)[0] == 0.0
 
     def test_six_healthy_samples_tell(self) -> None:
-        assert missing_share(reporting(START, first=START - 60.0), WINDOW) == 1.0
+        assert missing_shares([reporting(START, first=START - 60.0)], WINDOW)[0] == 1.0
 
     def test_less_than_three_due_samples_tell_nothing(self) -> None:
-        assert missing_share(reporting(START, step=40.0), WINDOW) == 0.0
+        assert missing_shares([reporting(START, step=40.0)], WINDOW)[0] == 0.0
         three = Window(baseline_start=0.0, start=START, end=START + 120.0, alarm_at=START + 50.0)
-        assert missing_share(reporting(START, step=40.0), three) == 1.0
+        assert missing_shares([reporting(START, step=40.0)], three)[0] == 1.0
 
     def test_what_reports_now_and_then_is_not_missed(self) -> None:
         bursts = np.concatenate([np.arange(0.0, 60.0, 10.0), np.arange(600.0, 660.0, 10.0)])
-        assert missing_share(KpiSeries("cart", "m", bursts, np.ones(bursts.size)), WINDOW) == 0.0
+        assert missing_shares([KpiSeries("cart", "m", bursts, np.ones(bursts.size))], WINDOW)[0] == 0.0
 
     def test_samples_before_the_baseline_do_not_tell_the_step(self) -> None:
         late = Window(baseline_start=960.0, start=START, end=START + 100.0, alarm_at=START + 50.0)
-        assert missing_share(reporting(START), late) == 0.0
+        assert missing_shares([reporting(START)], late)[0] == 0.0
 
     def test_more_samples_than_were_due_are_not_less_than_none_missing(self) -> None:
         extra = np.concatenate([np.arange(0.0, START, 10.0), np.arange(START, START + 100.0, 2.0)])
-        assert missing_share(KpiSeries("cart", "m", extra, np.ones(extra.size)), WINDOW) == 0.0
+        assert missing_shares([KpiSeries("cart", "m", extra, np.ones(extra.size))], WINDOW)[0] == 0.0
+
+
+def test_series_with_the_same_times_share_the_answer_and_holes_are_their_own() -> None:
+    times = np.arange(0.0, 400.0, 10.0)
+    whole, thin = np.ones_like(times), np.where(times >= 300.0, np.nan, 1.0)
+    kpis = [KpiSeries("cart", str(n), times, values) for n, values in enumerate((whole, thin, whole, thin))]
+    window = Window(0.0, 300.0, 390.0, 350.0)
+    assert missing_shares(kpis, window) == pytest.approx([0.0, 1.0, 0.0, 1.0])
