@@ -10,13 +10,7 @@ from typing import Final
 
 import httpx
 
-from schemas.errors import (
-    ConfigurationError,
-    InvalidRequestError,
-    NotFoundError,
-    TocsinError,
-    UnavailableError,
-)
+from schemas.errors import InvalidRequestError, TocsinError, UnavailableError
 
 __all__ = ["EventStream", "StreamEvent"]
 
@@ -34,6 +28,13 @@ class StreamEvent:
     data: str
 
 
+def _refusal(status: int, body: bytes) -> TocsinError:
+    return InvalidRequestError(f"the API answers {status}: {body[:300].decode(errors='replace')}")
+
+
+def _trusted(_error: httpx.HTTPError) -> None: ...
+
+
 @dataclass(slots=True)
 class EventStream:
     """Reads one stream. `patience_s` is how long no connection may be had before it gives up."""
@@ -45,6 +46,10 @@ class EventStream:
     lost: Callable[[str], None]
     """Told why a connection ended early."""
     monotonic: Callable[[], float] = time.monotonic
+    refusal: Callable[[int, bytes], TocsinError] = _refusal
+    """Says what an answer means that no second try will change."""
+    untrusted: Callable[[httpx.HTTPError], TocsinError | None] = _trusted
+    """Says what is wrong with a connection that will never be had; None where it may come back."""
     _last: str = ""
     _wait_s: float = 1.0
     _failures: int = 0
@@ -54,7 +59,7 @@ class EventStream:
         """Yield the events up to and with `end`.
 
         Raises:
-            NotFoundError, ConfigurationError, InvalidRequestError: the API will not answer this.
+            TocsinError: what `refusal` or `untrusted` says: the API will not answer this.
             UnavailableError: no connection for longer than the patience.
         """
         self._heard = self.monotonic()
@@ -69,6 +74,9 @@ class EventStream:
                     str(error), cure="Write the address as http://host:port."
                 ) from error
             except httpx.HTTPError as error:
+                hopeless = self.untrusted(error)
+                if hopeless is not None:
+                    raise hopeless from error
                 await self._pause(repr(error))
             else:
                 await self._pause("the stream ended")
@@ -82,7 +90,7 @@ class EventStream:
                 yield StreamEvent(_END, self._last, "{}")
                 return
             if response.status_code != HTTPStatus.OK:
-                self._refused(response.status_code, (await response.aread()).decode(errors="replace"))
+                self._refused(response.status_code, await response.aread())
             async for event in self._parsed(response):
                 yield event
 
@@ -108,12 +116,13 @@ class EventStream:
         else:
             fields[name] = value
 
-    def _refused(self, status: int, body: str) -> None:
+    def _refused(self, status: int, body: bytes) -> None:
         """Raise what the answer means; what may pass is raised as a lost connection."""
-        told = f"the API answers {status}: {body[:300]}"
         if status in _PASSING:
-            raise httpx.RemoteProtocolError(told)
-        raise _refusal(status, told)
+            raise httpx.RemoteProtocolError(
+                f"the API answers {status}: {body[:300].decode(errors='replace')}"
+            )
+        raise self.refusal(status, body)
 
     async def _pause(self, why: str) -> None:
         if self.monotonic() - self._heard > self.patience_s:
@@ -121,13 +130,3 @@ class EventStream:
         self.lost(why)
         await self.sleep(min(self._wait_s * 2**self._failures, _LONGEST_WAIT_S))
         self._failures += 1
-
-
-def _refusal(status: int, told: str) -> TocsinError:
-    match status:
-        case HTTPStatus.NOT_FOUND:
-            return NotFoundError(told, cure="`tocsin incidents` lists what was investigated.")
-        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-            return ConfigurationError(told, cure="Give a key that may read with --key or TOCSIN_API_KEY.")
-        case _:
-            return InvalidRequestError(told)

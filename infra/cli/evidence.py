@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from infra.cli.console import emit, out, table, when
 from infra.cli.context import load_installation, load_settings
+from infra.cli.event_stream import StreamEvent
+from infra.cli.follow import follow_investigation
 from infra.cli.options import AsJson, DataDir, Limit, TenantName
+from infra.cli.reading import open_topics
+from infra.cli.remote.client import ask_api
+from infra.cli.remote.completion import investigation_ids
+from infra.cli.remote.options import ApiKeyText, ApiUrl, ContextName, remote_of
+from infra.cli.remote.place import Endpoint
+from infra.cli.remote.reading import evidence_of as evidence_over_http
 from infra.cli.tables import ask
 from infra.runtime.clock import SystemClock
 from infra.runtime.settings import Settings
@@ -17,36 +25,63 @@ from schemas.errors import InvalidRequestError
 from schemas.events import Evidence
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.queries.investigations import evidence_of
-from streams.reader import ReadEvent, open_reader
+from streams.reader import ReadEvent
 
 __all__ = ["evidence"]
 
+_PATIENCE_S = 60.0
+
 
 def evidence(
-    investigation: Annotated[str, typer.Argument(help="The investigation's id.", show_default=False)] = "",
+    investigation: Annotated[
+        str,
+        typer.Argument(help="The investigation's id.", show_default=False, autocompletion=investigation_ids),
+    ] = "",
     step: Annotated[str, typer.Option(help="Only of this step: alarms, kpis, logs, changes, ...")] = "",
     follow: Annotated[
         bool, typer.Option("--follow", help="Print findings as they are made, until Ctrl-C.")
     ] = False,
     limit: Limit = 1_000,
+    context: ContextName = "",
+    url: ApiUrl = "",
+    key: ApiKeyText = "",
     tenant: TenantName = None,
     data: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what an investigation found, each finding with the query that shows it again."""
     settings = load_settings(data, tenant)
-    if follow:
+    endpoint = remote_of(settings, context, url, key, data, tenant)
+    if follow and endpoint is None:
         asyncio.run(_follow(settings, investigation, as_json))
         return
     if not investigation:
-        raise InvalidRequestError("which investigation?", cure="Name it, or follow all with --follow.")
-    rows = ask(settings, lambda clickhouse: _rows(clickhouse, settings.tenant, investigation, step, limit))
+        everything = "" if endpoint else ", or follow all with --follow"
+        raise InvalidRequestError("which investigation?", cure=f"Name it{everything}.")
+    if endpoint is not None and follow:
+        _follow_remote(endpoint, investigation, as_json)
+        return
+    rows: list[dict[str, Any]]
+    if endpoint is not None:
+        rows = ask_api(endpoint, lambda api: evidence_over_http(api, investigation, step=step, limit=limit))
+    else:
+        landed = ask(
+            settings, lambda clickhouse: _rows(clickhouse, settings.tenant, investigation, step, limit)
+        )
+        rows = [{"evidence_id": one.event_id, **one.model_dump(mode="json")} for one in landed]
+    _print_all(rows, investigation, as_json)
+
+
+def _print_all(rows: list[dict[str, Any]], investigation: str, as_json: bool) -> None:
     if as_json:
         for one in rows:
             emit(one)
         return
     columns = ("id", "step", "service", "score", "what was seen")
-    cells = [(one.event_id, one.step, one.service, _score(one), one.statement) for one in rows]
+    cells = [
+        (one["evidence_id"], one["step"], one["service"], _score(one["score"]), one["statement"])
+        for one in rows
+    ]
     out.print(table(f"Evidence of {investigation}", columns, cells))
 
 
@@ -61,7 +96,7 @@ async def _rows(
 
 async def _follow(settings: Settings, investigation: str, as_json: bool) -> None:
     installation = load_installation(settings)
-    async with open_reader(installation.kafka) as reader:
+    async with open_topics(installation) as reader:
         async for read in reader.events([Evidence.TOPIC], since=SystemClock().now(), follow=True):
             if isinstance(read, ReadEvent) and isinstance(read.event, Evidence):
                 one = read.event
@@ -76,5 +111,18 @@ def _print(one: Evidence, as_json: bool) -> None:
         out.print(f"{when(one.occurred_at)} [{one.step}] {one.statement}", highlight=False, markup=False)
 
 
-def _score(one: Evidence) -> str:
-    return "" if one.score is None else f"{one.score:.1f}"
+def _follow_remote(endpoint: Endpoint, investigation: str, as_json: bool) -> None:
+    def show(event: StreamEvent, values: dict[str, Any]) -> None:
+        if event.name != "evidence":
+            return
+        if as_json:
+            emit(values)
+        else:
+            at = values["occurred_at"][:19].replace("T", " ")
+            out.print(f"{at} [{values['step']}] {values['statement']}", highlight=False, markup=False)
+
+    asyncio.run(follow_investigation(endpoint, investigation, _PATIENCE_S, show))
+
+
+def _score(score: float | None) -> str:
+    return "" if score is None else f"{score:.1f}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markdown import Markdown
@@ -11,6 +12,11 @@ from rich.markdown import Markdown
 from infra.cli.console import emit, out, table, when
 from infra.cli.context import load_settings
 from infra.cli.options import AsJson, DataDir, Limit, TenantName
+from infra.cli.remote.client import ask_api
+from infra.cli.remote.completion import investigation_ids
+from infra.cli.remote.options import ApiKeyText, ApiUrl, ContextName, remote_of
+from infra.cli.remote.place import Endpoint
+from infra.cli.remote.reading import incidents_of, report_of
 from infra.cli.tables import Since, ask, since
 from schemas.events import Incident, Report
 from sinks.clickhouse.client import ClickHouse
@@ -34,12 +40,26 @@ def incidents(
     open_only: Annotated[bool, typer.Option("--open", help="Only those that are not over.")] = False,
     window: Since = "7d",
     limit: Limit = 50,
+    context: ContextName = "",
+    url: ApiUrl = "",
+    key: ApiKeyText = "",
     tenant: TenantName = None,
     data: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """List incidents, newest first, with the verdict of their investigation."""
     settings = load_settings(data, tenant)
+    endpoint = remote_of(settings, context, url, key, data, tenant)
+    if endpoint is not None:
+        found, verdicts = ask_api(
+            endpoint,
+            lambda api: incidents_of(
+                api, since(window)[0], service=service, open_only=open_only, limit=limit
+            ),
+        )
+        told = [{**one, "report": _told_brief(verdicts.get(one["incident_id"]))} for one in found]
+        _print(told, [_told_row(one) for one in told], as_json)
+        return
     scope = Scope(settings.tenant, *since(window))
 
     async def question(clickhouse: ClickHouse) -> tuple[tuple[Incident, ...], dict[str, Report]]:
@@ -48,12 +68,17 @@ def incidents(
         return found.rows, {one.incident_id: one for one in reversed(reports.rows)}
 
     rows, reports = ask(settings, question)
+    told = [{**one.model_dump(mode="json"), "report": _brief(reports.get(one.incident_id))} for one in rows]
+    _print(told, [_row(one, reports.get(one.incident_id)) for one in rows], as_json)
+
+
+def _print(told: list[dict[str, Any]], rows: list[tuple[object, ...]], as_json: bool) -> None:
     if as_json:
-        for one in rows:
-            emit({**one.model_dump(mode="json"), "report": _brief(reports.get(one.incident_id))})
+        for one in told:
+            emit(one)
         return
     columns = ("opened", "state", "severity", "alarms", "title", "verdict", "investigation")
-    out.print(table("Incidents", columns, [_row(one, reports.get(one.incident_id)) for one in rows]))
+    out.print(table("Incidents", columns, rows))
     if not rows:
         out.print(
             "none in this time: `tocsin send alarm` raises one, `tocsin demo` shows many", highlight=False
@@ -72,6 +97,24 @@ def _row(incident: Incident, found: Report | None) -> tuple[object, ...]:
     )
 
 
+def _told_row(one: dict[str, Any]) -> tuple[object, ...]:
+    found = one["report"]
+    return (
+        when(datetime.fromisoformat(one["opened_at"])),
+        one["transition"],
+        one["severity"],
+        one["alarm_count"],
+        one["title"],
+        f"{found['verdict']}: {found['headline']}" if found else "",
+        found["investigation_id"] if found else "",
+    )
+
+
+def _told_brief(found: dict[str, Any] | None) -> dict[str, object] | None:
+    """An investigation tells its verdict to whoever may read; its causes are in the report."""
+    return found and {name: found[name] for name in ("investigation_id", "verdict", "headline")}
+
+
 def _brief(found: Report | None) -> dict[str, object] | None:
     if found is None:
         return None
@@ -85,16 +128,26 @@ def _brief(found: Report | None) -> dict[str, object] | None:
 
 def report(
     investigation: Annotated[
-        str, typer.Argument(help="The investigation's id; the latest when left out.")
+        str,
+        typer.Argument(
+            help="The investigation's id; the latest when left out.", autocompletion=investigation_ids
+        ),
     ] = "",
     form: Annotated[ReportFormat, typer.Option("--format", help="How to print it.")] = ReportFormat.PAGE,
     window: Since = "30d",
+    context: ContextName = "",
+    url: ApiUrl = "",
+    key: ApiKeyText = "",
     tenant: TenantName = None,
     data: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the report of an investigation."""
     settings = load_settings(data, tenant)
+    endpoint = remote_of(settings, context, url, key, data, tenant)
+    if endpoint is not None:
+        _show_remote(endpoint, investigation, window, form, as_json=as_json)
+        return
 
     async def question(clickhouse: ClickHouse) -> Report:
         wanted = investigation
@@ -106,11 +159,22 @@ def report(
     show_report(ask(settings, question), form, as_json=as_json)
 
 
+def _show_remote(
+    endpoint: Endpoint, investigation: str, window: str, form: ReportFormat, *, as_json: bool
+) -> None:
+    found = ask_api(endpoint, lambda api: report_of(api, investigation, since(window)[0]))
+    _show(found, found["markdown"], form, as_json=as_json)
+
+
 def show_report(found: Report, form: ReportFormat, *, as_json: bool) -> None:
     """Print a report: a page for people, Markdown, or JSON."""
+    _show(found, found.markdown, form, as_json=as_json)
+
+
+def _show(found: object, markdown: str, form: ReportFormat, *, as_json: bool) -> None:
     if as_json or form is ReportFormat.JSON:
         emit(found)
     elif form is ReportFormat.MARKDOWN:
-        typer.echo(found.markdown)
+        typer.echo(markdown)
     else:
-        out.print(Markdown(found.markdown))
+        out.print(Markdown(markdown))

@@ -44,6 +44,7 @@ _COMMANDS: Final = {
     "report": _Command("infra.cli.incidents", "report", _USE),
     "evidence": _Command("infra.cli.evidence", "evidence", _USE),
     "costs": _Command("infra.cli.costs", "costs", _USE),
+    "context": _Command("infra.cli.contexts", "app", _CARE),
     "keys": _Command("infra.cli.keys", "app", _CARE),
     "verify": _Command("infra.cli.verify", "verify", _CARE),
     "dlq": _Command("infra.cli.dlq", "app", _CARE),

@@ -10,13 +10,20 @@ import httpx
 import pytest
 
 from infra.cli.event_stream import EventStream
-from infra.cli.follow import follow_investigation
+from infra.cli.follow import Show, _as_json, _for_people, follow_investigation
+from infra.cli.remote.place import Endpoint
 from schemas.errors import ConfigurationError, InvalidRequestError, NotFoundError, UnavailableError
 from schemas.events import Event, InvestigationState, Report
 from tests.fakes.api import make_api
 from tests.fakes.api_reads import Said, SpokenFeed, TablesInMemory, make_reads
 from tests.fakes.full_events import evidence, report, request, status
 from tests.integration.api_reads.serving import serve
+
+
+async def _follow(
+    url: str, key: str, investigation: str, patience_s: float, show: Show
+) -> InvestigationState:
+    return await follow_investigation(Endpoint(url, key, "the test"), investigation, patience_s, show)
 
 
 def _life(state: InvestigationState = InvestigationState.COMPLETED) -> list[Event]:
@@ -64,9 +71,7 @@ async def test_a_cut_connection_is_resumed_where_it_was(capsys: pytest.CaptureFi
     half = asyncio.Event()
     servers = _cut_in_the_middle(0, said, half)
     port = await anext(servers)
-    following = asyncio.create_task(
-        follow_investigation(f"http://127.0.0.1:{port}", "acme.sre", "inv_1", 60, as_json=True)
-    )
+    following = asyncio.create_task(_follow(f"http://127.0.0.1:{port}", "acme.sre", "inv_1", 60, _as_json))
     lines = await _lines(capsys, 2)
     half.set()
     assert await anext(servers) == 0
@@ -97,7 +102,7 @@ async def _lines(capsys: pytest.CaptureFixture[str], wanted: int) -> list[str]:
 
 async def test_a_person_reads_steps_findings_and_the_report(capsys: pytest.CaptureFixture[str]) -> None:
     async with serve(make_api(reads=make_reads(_known(_said(_life())), _feed()))) as served:
-        state = await follow_investigation(served.url, "acme.sre", "inv_1", 5, as_json=False)
+        state = await _follow(served.url, "acme.sre", "inv_1", 5, _for_people)
 
     shown = capsys.readouterr()
     assert state is InvestigationState.COMPLETED
@@ -109,7 +114,7 @@ async def test_a_person_reads_steps_findings_and_the_report(capsys: pytest.Captu
 async def test_an_investigation_that_failed_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     life = [event for event in _life(InvestigationState.FAILED) if not isinstance(event, Report)]
     async with serve(make_api(reads=make_reads(_known(_said(life)), _feed()))) as served:
-        state = await follow_investigation(served.url, "acme.sre", "inv_1", 5, as_json=True)
+        state = await _follow(served.url, "acme.sre", "inv_1", 5, _as_json)
 
     assert state is InvestigationState.FAILED
     assert json.loads(_printed(capsys)[-1])["data"] == {"state": "failed"}
@@ -130,17 +135,17 @@ async def test_what_will_not_be_answered_is_not_asked_again(
 ) -> None:
     async with serve(make_api(reads=make_reads(_known(_said(_life())), _feed()))) as served:
         with pytest.raises(error):
-            await follow_investigation(served.url, key, investigation, 60, as_json=True)
+            await _follow(served.url, key, investigation, 60, _as_json)
 
 
 async def test_nobody_there_is_given_up_after_the_patience() -> None:
     with pytest.raises(UnavailableError):
-        await follow_investigation("http://127.0.0.1:9", "acme.sre", "inv_1", 0, as_json=True)
+        await _follow("http://127.0.0.1:9", "acme.sre", "inv_1", 0, _as_json)
 
 
 async def test_no_address_is_refused() -> None:
     with pytest.raises(InvalidRequestError):
-        await follow_investigation("ftp://x", "acme.sre", "inv_1", 5, as_json=True)
+        await _follow("ftp://x", "acme.sre", "inv_1", 5, _as_json)
 
 
 async def test_a_stream_is_read_as_the_standard_says() -> None:
