@@ -1,7 +1,8 @@
 """The Schema Registry's read side over our own schemas: subjects, versions, ids, look-up, compatibility.
 
 Subjects are `<topic>-value` (TopicNameStrategy) with the topic's name on the broker. A subject's versions count from 1 in
-the order in which its schemas were released; the last is the one that is written today. Errors carry the registry's own
+the order in which its schemas were released; the last is the one that is written today. Where a registry outside hands
+out the ids, they and the versions are its own, as they were when this process began. Errors carry the registry's own
 codes (Confluent Schema Registry API reference), so that its clients understand them.
 """
 
@@ -75,10 +76,14 @@ class SubjectRegistry:
 
     def _versions_of(self, topic: str) -> tuple[SubjectVersion, ...]:
         current = self._registry.current[topic]
-        past = [one for one in self._registry.by_id.values() if one.topic == topic and one.id != current.id]
+        all_of_it = [one for one in self._registry.by_id.values() if one.topic == topic]
+        numbered = {one.version: one for one in all_of_it if one.version is not None}
+        if current.version is None:
+            past = [one for one in all_of_it if one.id != current.id]
+            numbered = dict(enumerate([*past, current], start=1))
+        subject = self._subject(topic)
         return tuple(
-            SubjectVersion(self._subject(topic), number, one.id, _text(one))
-            for number, one in enumerate([*past, current], start=1)
+            SubjectVersion(subject, number, one.id, _text(one)) for number, one in sorted(numbered.items())
         )
 
     def subjects(self, prefix: str = "") -> tuple[str, ...]:
@@ -95,10 +100,11 @@ class SubjectRegistry:
     def version(self, subject: str, version: str) -> SubjectVersion:
         """Return one version; `latest` and `-1` mean the last."""
         versions = self.versions(subject)
-        number = _version_number(version, last=len(versions))
-        if number > len(versions):
-            raise RegistryError(_VERSION_NOT_FOUND, f"Version {number} not found.")
-        return versions[number - 1]
+        number = _version_number(version, last=versions[-1].version)
+        for one in versions:
+            if one.version == number:
+                return one
+        raise RegistryError(_VERSION_NOT_FOUND, f"Version {number} not found.")
 
     def with_id(self, schema_id: int) -> SubjectVersion:
         """Return the schema of this id under its first subject."""
@@ -117,7 +123,7 @@ class SubjectRegistry:
         versions = self.versions(subject)
         wanted = schema_id_of(_parsed(schema))
         for one in reversed(versions):
-            if one.id == wanted:
+            if schema_id_of(_parsed(one.schema)) == wanted:
                 return one
         raise RegistryError(_SCHEMA_NOT_FOUND, "Schema not found")
 

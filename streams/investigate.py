@@ -20,6 +20,7 @@ from schemas.events import InvestigationRequested, InvestigationState, RequestKi
 from schemas.metrics import INVESTIGATIONS, NullRecorder, Recorder
 from schemas.outcomes import Deferred, Done, Ignored, Outcome, Rejected
 from schemas.registry import SchemaRegistry
+from schemas.registry_reading import read_event_as
 from schemas.tracing import NullTracing, SpanName, Tracing
 from streams.jobs.slots import Claim
 from streams.jobs.worker import JobWorker, Limits
@@ -80,7 +81,7 @@ class Investigations:
 
     async def handle(self, message: Message, stop: asyncio.Event) -> Outcome:
         """Bring one request to its end. See Handler."""
-        request = decode_as(InvestigationRequested, message.value, self._registry)
+        request = await read_event_as(InvestigationRequested, message.value, self._registry)
         with self._handling(message, request):
             if request.kind is RequestKind.CANCEL:
                 self._cancelled.pop(request.investigation_id, None)
@@ -91,7 +92,7 @@ class Investigations:
 
     async def given_up(self, message: Message, why: Rejected) -> None:
         """Tell that an investigation failed for a defect of ours. See Handler."""
-        request = decode_as(InvestigationRequested, message.value, self._registry)
+        request = await read_event_as(InvestigationRequested, message.value, self._registry)
         with self._handling(message, request):
             await self._end(request, InvestigationState.FAILED, why.detail)
 

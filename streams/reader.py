@@ -12,10 +12,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from schemas.codec import decode
 from schemas.errors import InvalidEventError, NotFoundError, UnavailableError
 from schemas.events import Event
 from schemas.registry import SchemaRegistry
+from schemas.registry_reading import read_event
 from streams.admin import count_partitions
 from streams.connecting import started
 from streams.ends import readable_end
@@ -98,10 +98,10 @@ class TopicReader:
     async def events(
         self, topics: Collection[str], *, since: datetime | None = None, follow: bool = False
     ) -> AsyncIterator[ReadEvent | Undecodable]:
-        """Yield the same decoded. Raises like `messages`."""
+        """Yield the same decoded. Raises like `messages`; UnavailableError also where the registry that may know a schema does not answer."""
         async for message in self.messages(topics, since=since, follow=follow):
             try:
-                event = decode(self._names.bare(message.topic), message.value, self._registry)
+                event = await read_event(self._names.bare(message.topic), message.value, self._registry)
             except InvalidEventError as error:
                 yield Undecodable(message, error)
             else:

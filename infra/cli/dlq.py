@@ -16,6 +16,7 @@ from infra.cli.context import Installation, load_installation, load_settings
 from infra.cli.exit_codes import ExitCode
 from infra.cli.options import AsJson, DataDir, Limit
 from infra.cli.publishing import open_publisher
+from infra.cli.reading import open_topics
 from infra.cli.tables import Since, ask, since
 from infra.runtime.clock import SystemClock
 from infra.runtime.settings import Settings
@@ -28,7 +29,7 @@ from sinks.clickhouse.queries.conditions import WideScope
 from sinks.clickhouse.queries.dead_letters import DeadLetterRow, get_dead_letter, list_dead_letters
 from streams.dead_letters import RETRIES_HEADER
 from streams.producer import EventProducer
-from streams.reader import ReadEvent, open_reader
+from streams.reader import ReadEvent
 
 __all__ = ["app", "why_not", "without_repeats"]
 
@@ -175,7 +176,7 @@ async def _retry(
 
 async def _sent_before(installation: Installation) -> Counter[str]:
     """Count by letter how often it was sent back, as the audit says."""
-    async with open_reader(installation.kafka) as reader:
+    async with open_topics(installation) as reader:
         return Counter(
             [
                 read.event.resource

@@ -17,6 +17,7 @@ from infra.cli.incidents import ReportFormat, show_report
 from infra.cli.manual import manual_request
 from infra.cli.options import AsJson, DataDir, TenantName
 from infra.cli.publishing import open_publisher
+from infra.cli.reading import open_topics
 from infra.cli.rows import instant
 from infra.cli.tables import address_of, ask
 from infra.runtime.clock import SystemClock
@@ -35,7 +36,7 @@ from sinks.clickhouse.client import ClickHouse, open_clickhouse
 from sinks.clickhouse.queries.incidents import get_incident
 from sinks.clickhouse.queries.investigations import ENDED
 from sinks.clickhouse.queries.reports import get_report
-from streams.reader import ReadEvent, TopicReader, open_reader
+from streams.reader import ReadEvent, TopicReader
 
 __all__ = ["investigate", "request_by_hand"]
 
@@ -123,7 +124,7 @@ async def _ask_and_follow(
     await _publish(installation, request)
     err.print(f"investigation {request.investigation_id}", highlight=False)
     try:
-        async with asyncio.timeout(timeout_s), open_reader(installation.kafka) as reader:
+        async with asyncio.timeout(timeout_s), open_topics(installation) as reader:
             last = await _shown_until_the_end(reader, request)
     except TimeoutError:
         raise UnavailableError(

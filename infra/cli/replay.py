@@ -88,7 +88,7 @@ async def _send_and_wait(case: Case, installation: Installation, screen: Screen,
     await _configure(installation.settings, case, events)
     async with (
         open_publisher(installation, "replay") as producer,
-        watching(installation.kafka, tenant, clock.now(), screen.tocsin_event) as watcher,
+        watching(installation, tenant, clock.now(), screen.tocsin_event) as watcher,
     ):
         telemetry = list(events.telemetry())
         for first in range(0, len(telemetry), _CHUNK):

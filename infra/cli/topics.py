@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from infra.cli.console import emit, out, table
-from infra.cli.context import load_installation, load_settings
+from infra.cli.context import Installation, load_installation, load_settings
 from infra.cli.options import AsJson, DataDir
-from schemas.registry import builtin_registry
+from infra.cli.schemas import open_schemas
+from schemas.registry import SchemaRegistry
 from schemas.topics import CATALOGUE
 from streams.admin import PartitionEnds, open_admin
 from streams.kafka import KafkaSettings
@@ -26,18 +27,17 @@ def topics(
 ) -> None:
     """List the topics: messages, partitions, keys, schema ids."""
     installation = load_installation(load_settings(data))
-    ends = asyncio.run(_ends(installation.kafka, create, installation.settings.kafka.replication_factor))
+    ends, schemas = asyncio.run(_looked(installation, create))
     counts: dict[str, int] = defaultdict(int)
     for one in ends:
         counts[one.topic] += one.end - one.beginning
-    schemas = builtin_registry().current
     listed = [
         {
             "topic": name,
             "messages": counts.get(name),
             "partitions": topic.partitions,
             "key": topic.key,
-            "schema_id": schemas[name].id,
+            "schema_id": schemas.current[name].id,
             "exists": name in counts,
         }
         for name, topic in CATALOGUE.items()
@@ -52,6 +52,14 @@ async def ensure_topics(kafka: KafkaSettings, replication: int) -> None:
     """Create every topic of the catalogue that is missing. Raises UnavailableError, ConfigurationError."""
     async with open_admin(kafka) as admin:
         await admin.ensure(replication=replication)
+
+
+async def _looked(
+    installation: Installation, create: bool
+) -> tuple[tuple[PartitionEnds, ...], SchemaRegistry]:
+    async with open_schemas(installation.settings.kafka) as schemas:
+        replication = installation.settings.kafka.replication_factor
+        return await _ends(installation.kafka, create, replication), schemas
 
 
 async def _ends(kafka: KafkaSettings, create: bool, replication: int) -> tuple[PartitionEnds, ...]:

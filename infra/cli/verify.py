@@ -15,6 +15,7 @@ from infra.cli.console import emit, err, out, table
 from infra.cli.context import Installation, load_installation, load_settings
 from infra.cli.exit_codes import ExitCode
 from infra.cli.options import AsJson, DataDir
+from infra.cli.reading import open_topics
 from infra.cli.tables import address_of
 from schemas.events import (
     AlarmChanged,
@@ -32,7 +33,7 @@ from sinks.checks import Check, CheckResult, check_investigations
 from sinks.clickhouse.client import ClickHouse, open_clickhouse
 from streams.admin import GroupOffset, open_admin
 from streams.kafka import KafkaSettings
-from streams.reader import ReadEvent, open_reader
+from streams.reader import ReadEvent
 
 __all__ = ["queued_requests", "verify"]
 
@@ -98,7 +99,7 @@ async def _verified(installation: Installation, deadline: float) -> _Found:
 async def _judged(
     clickhouse: ClickHouse, installation: Installation, offsets: Collection[GroupOffset]
 ) -> _Found:
-    topics = _Topics(installation.kafka)
+    topics = _Topics(installation)
     report = await proof.verify(clickhouse, topics, epoch=installation.log_epoch)
     finished = {one.partition: one.committed or 0 for one in offsets if one.group.endswith(_INVESTIGATE)}
     queued = queued_requests(topics.requests, topics.heard_of, finished)
@@ -156,13 +157,13 @@ class _Read:
 class _Topics:
     """Satisfies sinks.ports.TopicReader, and notes who asked for investigations and of whom something was heard."""
 
-    def __init__(self, kafka: KafkaSettings) -> None:
-        self._kafka = kafka
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
         self.requests: dict[str, tuple[int, int]] = {}
         self.heard_of: set[str] = set()
 
     async def read(self, topic: str) -> AsyncIterator[_Read]:
-        async with open_reader(self._kafka) as reader:
+        async with open_topics(self._installation) as reader:
             async for read in reader.events([topic]):
                 event = read.event if isinstance(read, ReadEvent) else None
                 place = (read.message.partition, read.message.offset)

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TypeVar
 
+from infra.cli.context import Installation
+from infra.cli.reading import open_topics
 from schemas.errors import UnavailableError
 from schemas.events import (
     AlarmChanged,
@@ -20,8 +22,7 @@ from schemas.events import (
     InvestigationStatus,
     Report,
 )
-from streams.kafka import KafkaSettings
-from streams.reader import ReadEvent, TopicReader, open_reader
+from streams.reader import ReadEvent, TopicReader
 
 __all__ = ["Watcher", "watching"]
 
@@ -81,11 +82,11 @@ class Watcher:
 
 @asynccontextmanager
 async def watching(
-    kafka: KafkaSettings, tenant: str, since: datetime, on_event: Callable[[Event], None]
+    installation: Installation, tenant: str, since: datetime, on_event: Callable[[Event], None]
 ) -> AsyncIterator[Watcher]:
     """Watch from `since` on, while the context lasts."""
     watcher = Watcher(tenant, on_event)
-    async with open_reader(kafka) as reader:
+    async with open_topics(installation) as reader:
         task = asyncio.create_task(watcher.follow(reader, since))
         try:
             yield watcher

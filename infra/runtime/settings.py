@@ -12,6 +12,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import (
@@ -79,6 +80,22 @@ class KafkaSection(_Section):
     """A worker not heard of for so long is taken for dead and its partitions go to others, within what the broker allows."""
     replication_factor: int = Field(default=1, ge=1)
     """Replicas of the topics that Tocsin creates: 3 on a cluster that is to outlive a broker."""
+    schema_registry_url: str = ""
+    """`https://host:port` of a Confluent-compatible registry whose ids messages carry, several of it separated by commas. Empty: our own ids."""
+    schema_registry_user: str = ""
+    """User at the registry (HTTP basic)."""
+    schema_registry_password: SecretStr = SecretStr("")
+    """Their password."""
+    schema_registry_register: bool = True
+    """Whether schemas that the registry does not have are put there."""
+    schema_registry_ssl_cafile: str = ""
+    """PEM file of the certificate authorities to trust for the registry; empty trusts the system's."""
+    schema_registry_ssl_certfile: str = ""
+    """PEM file of our own certificate, for registries that ask for one (mutual TLS)."""
+    schema_registry_ssl_keyfile: str = ""
+    """PEM file of its private key, not encrypted; empty where `schema_registry_ssl_certfile` holds it too."""
+    schema_registry_timeout_s: float = Field(default=10.0, gt=0)
+    """For one answer of the registry, in seconds. At the start it may be away for 20 s."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -87,6 +104,27 @@ class KafkaSection(_Section):
         if (self.ssl_cafile or self.ssl_certfile) and not self.security_protocol.endswith("SSL"):
             raise ValueError(f"{self.security_protocol} is not encrypted: certificates need SSL or SASL_SSL")
         return self
+
+    @model_validator(mode="after")
+    def _registry_complete(self) -> Self:
+        for url in self.schema_registry_urls:
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError(f"schema_registry_url: {parts.hostname or url!r} needs http:// or https://")
+            if parts.username is not None or parts.query or parts.fragment:
+                raise ValueError(
+                    f"schema_registry_url: {parts.hostname}: user and password have settings of their own, "
+                    "and there is nothing after the path"
+                )
+        if self.schema_registry_ssl_keyfile and not self.schema_registry_ssl_certfile:
+            raise ValueError("schema_registry_ssl_keyfile needs schema_registry_ssl_certfile")
+        return self
+
+    @property
+    def schema_registry_urls(self) -> tuple[str, ...]:
+        """Each address of the registry, without a slash at its end."""
+        given = (part.strip().rstrip("/") for part in self.schema_registry_url.split(","))
+        return tuple(part for part in given if part)
 
 
 class ClickHouseSection(_Section):

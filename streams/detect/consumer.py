@@ -10,13 +10,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from schemas.codec import decode_as
 from schemas.errors import InvalidEventError, RetryableError
 from schemas.events import AlarmRaw, AlarmStatus, KpiBatch
 from schemas.metrics import (
@@ -31,6 +30,7 @@ from schemas.metrics import (
     Recorder,
 )
 from schemas.registry import SchemaRegistry
+from schemas.registry_reading import read_event_as
 from streams.detect.detector import Detector
 from streams.detect.rebuild import reread
 from streams.detect.settings import DetectRules
@@ -43,6 +43,8 @@ from streams.ports import Clock, DeadLetterOffice, Publisher
 __all__ = ["STAGE", "DetectConsumer"]
 
 _log = structlog.get_logger(__name__)
+
+_T = TypeVar("_T")
 
 STAGE = "detect"
 _LOOK_S = 1.0
@@ -136,10 +138,12 @@ class DetectConsumer:
             if place not in self._live:
                 return
             try:
-                batch = decode_as(KpiBatch, message.value, self._registry)
+                batch = await self._read(message, stop)
             except InvalidEventError as error:
                 await self._bury(message, error, stop)
                 continue
+            if batch is None:
+                return
             alarms += self._detector.apply(place.partition, batch, self._now_ms())
             samples += sum(len(column.values) for column in batch.series)
         await self._publish(alarms, stop)
@@ -150,6 +154,10 @@ class DetectConsumer:
         self._recorder.count(MESSAGES, len(messages), stage=STAGE, outcome="done")
         self._recorder.observe(BATCH_ROWS, len(messages), stage=STAGE)
         self._recorder.observe(STAGE_SECONDS, asyncio.get_running_loop().time() - began, stage=STAGE)
+
+    async def _read(self, message: Message, stop: asyncio.Event) -> KpiBatch | None:
+        """Decode; None when told to stop while the registry that may know a new schema is away."""
+        return await self._persist(lambda: read_event_as(KpiBatch, message.value, self._registry), stop)
 
     async def _publish(self, alarms: Sequence[AlarmRaw], stop: asyncio.Event) -> None:
         if not alarms:
@@ -166,19 +174,18 @@ class DetectConsumer:
             lambda: self._office.bury(message, stage=STAGE, reason=reason, detail=detail), stop
         )
 
-    async def _persist(self, step: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
-        """Repeat a step until it succeeds or the worker stops; nothing is committed before."""
+    async def _persist(self, step: Callable[[], Awaitable[_T]], stop: asyncio.Event) -> _T | None:
+        """Repeat a step until it succeeds, and return what it does, or the worker stops; nothing is committed before."""
         failures = 0
         while not stop.is_set():
             try:
-                await step()
+                return await step()
             except RetryableError as error:
                 failures += 1
                 wait_s = self._retry.wait_s(failures)
                 _log.warning("detect_retry", error=repr(error), wait_s=wait_s)
                 await self._clock.sleep(wait_s)
-            else:
-                return
+        return None
 
     async def _commit(self, places: Iterable[Partition]) -> None:
         progress = {place: self._live[place] for place in places if place in self._live}
@@ -234,7 +241,7 @@ class DetectConsumer:
             self._detector.drop(place.partition)
             try:
                 await self._read_back(place)
-            except KafkaError as error:
+            except (KafkaError, RetryableError) as error:
                 failures += 1
                 _log.warning("rebuild_retry", partition=place.partition, error=repr(error))
                 await self._clock.sleep(self._retry.wait_s(failures))
@@ -259,10 +266,10 @@ class DetectConsumer:
         )
         _log.info("detect_rebuilt", partition=place.partition, series=self._detector.series)
 
-    def _take_back(self, place: Partition, message: Message) -> None:
+    async def _take_back(self, place: Partition, message: Message) -> None:
         """What it brings about was published, or buried, before it was committed."""
         try:
-            batch = decode_as(KpiBatch, message.value, self._registry)
+            batch = await read_event_as(KpiBatch, message.value, self._registry)
         except InvalidEventError:
             return
         self._detector.apply(place.partition, batch, self._now_ms())

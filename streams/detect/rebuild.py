@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -25,7 +25,7 @@ async def reread(  # noqa: PLR0913 - one argument per fact
     *,
     now: datetime,
     window: timedelta,
-    take: Callable[[Message], None],
+    take: Callable[[Message], Awaitable[None]],
 ) -> None:
     """Give `take` every message of the partition in the `window` before the committed offset, in order.
 
@@ -34,7 +34,7 @@ async def reread(  # noqa: PLR0913 - one argument per fact
     reached.
 
     Raises:
-        KafkaError: the broker failed; `take` may have had a part.
+        KafkaError: the broker failed; `take` may have had a part. And what `take` raises.
     """
     consumer = make_consumer(settings, None)
     here = TopicPartition(*place)
@@ -50,7 +50,7 @@ async def reread(  # noqa: PLR0913 - one argument per fact
                 message = Message.of(record)
                 begun = begun or message.at >= since
                 if begun and message.offset < committed:
-                    take(message)
+                    await take(message)
                 if number % _SLICE == _SLICE - 1:
                     await asyncio.sleep(0)
     finally:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from structlog.contextvars import bound_contextvars
 
-from schemas.codec import decode
 from schemas.errors import InvalidEventError, RetryableError
+from schemas.events import Event
 from schemas.metrics import BATCH_ROWS, MESSAGES, STAGE_SECONDS, Recorder
 from schemas.registry import SchemaRegistry
+from schemas.registry_reading import read_event
 from schemas.tracing import TOPIC, NullTracing, SpanName, Tracing, trace_id_of
 from streams.ends import LandedUpTo
 from streams.jobs.attempts import RetryPolicy
@@ -26,6 +27,8 @@ from streams.ports import Clock, DeadLetterOffice, Landing, Watermarks
 __all__ = ["LandingTools", "PartitionLander"]
 
 _log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
+
 _STAGE = "land"
 _DECODE_SLICE = 200
 
@@ -165,12 +168,16 @@ class PartitionLander:
             if number % _DECODE_SLICE == _DECODE_SLICE - 1:
                 await asyncio.sleep(0)
             try:
-                event = decode(self._topic, message.value, self._tools.registry)
+                event = await self._read(message)
             except InvalidEventError as error:
                 await self._bury(message, error)
             else:
                 rows.append(LandedMessage(event, self._topic, message.partition, message.offset))
         return rows
+
+    async def _read(self, message: Message) -> Event:
+        """Decode, and wait for as long as the registry that may know a new schema is away."""
+        return await self._persist(lambda: read_event(self._topic, message.value, self._tools.registry))
 
     async def _bury(self, message: Message, error: InvalidEventError) -> None:
         self._tools.recorder.count(MESSAGES, stage=_STAGE, outcome="rejected")
@@ -179,12 +186,12 @@ class PartitionLander:
                 lambda: self._tools.office.bury(message, stage=_STAGE, reason=error.reason, detail=str(error))
             )
 
-    async def _persist(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Repeat a step until it succeeds; losing the partition and terminal errors come out."""
+    async def _persist(self, step: Callable[[], Awaitable[_T]]) -> _T:
+        """Repeat a step until it succeeds, and return what it does; losing the partition and terminal errors come out."""
         failures = 0
         while True:
             try:
-                await step()
+                return await step()
             except (CommitFailedError, IllegalStateError):
                 raise
             except (RetryableError, KafkaError) as error:
@@ -192,8 +199,6 @@ class PartitionLander:
                 wait_s = self._tools.retry.wait_s(failures)
                 _log.warning("landing_retry", topic=self._topic, error=repr(error), wait_s=wait_s)
                 await self._tools.clock.sleep(wait_s)
-            else:
-                return
 
     def _measure(self, rows: int, seconds: float) -> None:
         recorder = self._tools.recorder

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import structlog
 
-from schemas.codec import decode_as
 from schemas.errors import InvalidEventError
 from schemas.events import AlarmChanged, Decision
 from schemas.metrics import INCIDENT_TRANSITIONS, OPEN_INCIDENTS
+from schemas.registry_reading import read_event_as
 from schemas.tracing import SpanName
 from streams.messages import Message
 from streams.spans import handling
@@ -44,6 +44,7 @@ class Correlate:
         self._clock = deps.clock
         self._recorder = deps.recorder
         self._tracing = deps.tracing
+        self._registry = deps.registry
         self._near = Refreshed(neighbourhoods, deps.clock)
         self._rules = rules
         self._lock = asyncio.Lock()
@@ -69,7 +70,7 @@ class Correlate:
 
     async def _take_in(self, message: Message) -> None:
         try:
-            change = decode_as(AlarmChanged, message.value)
+            change = await read_event_as(AlarmChanged, message.value, self._registry)
         except InvalidEventError as error:
             await self._dead_letters.bury(message, stage=_STAGE, reason=error.reason, detail=str(error))
             return

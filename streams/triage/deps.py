@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from schemas.metrics import NullRecorder, Recorder
+from schemas.registry import SchemaRegistry
 from schemas.tracing import NullTracing, Tracing
 from streams.ports import Clock, DeadLetterOffice, Publisher
 from streams.triage.ports import Admission, ControlPlane
@@ -23,3 +24,4 @@ class TriageDeps:
     clock: Clock
     recorder: Recorder = field(default_factory=NullRecorder)
     tracing: Tracing = field(default_factory=NullTracing)
+    registry: SchemaRegistry | None = None

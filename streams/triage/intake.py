@@ -9,10 +9,10 @@ from datetime import datetime
 
 import structlog
 
-from schemas.codec import decode_as
 from schemas.errors import InvalidEventError
 from schemas.events import AlarmChanged, AlarmRaw, Decision
 from schemas.metrics import ALARM_DECISIONS, MESSAGES
+from schemas.registry_reading import read_event_as
 from schemas.tracing import SpanName
 from streams.messages import Message
 from streams.spans import handling
@@ -58,6 +58,7 @@ class Intake:
         self._clock = deps.clock
         self._recorder = deps.recorder
         self._tracing = deps.tracing
+        self._registry = deps.registry
         self._silences = Refreshed(deps.control.silences, deps.clock)
         self._rules = rules
         self._lock = asyncio.Lock()
@@ -93,7 +94,7 @@ class Intake:
     async def _take_in(self, message: Message, work: _Work) -> None:
         now = self._clock.now()
         try:
-            alarm = decode_as(AlarmRaw, message.value)
+            alarm = await read_event_as(AlarmRaw, message.value, self._registry)
             check_times(alarm, now, self._rules)
         except InvalidEventError as error:
             work.buried.append((message, error))

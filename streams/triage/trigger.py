@@ -11,11 +11,11 @@ from typing import TypeVar
 import orjson
 import structlog
 
-from schemas.codec import decode_as
 from schemas.control import Policy, PolicyAction
 from schemas.errors import InvalidEventError
 from schemas.events import Incident, IncidentTransition, InvestigationRequested, Record
 from schemas.metrics import TRIGGER_DECISIONS
+from schemas.registry_reading import read_event_as
 from schemas.tracing import SpanName
 from streams.messages import Message
 from streams.spans import handling
@@ -79,6 +79,7 @@ class Trigger:
         self._clock = deps.clock
         self._recorder = deps.recorder
         self._tracing = deps.tracing
+        self._registry = deps.registry
         self._policies = Refreshed(deps.control.policies, deps.clock)
         self._admission = deps.admission
         self._rules = rules
@@ -102,7 +103,7 @@ class Trigger:
 
     async def _take_in(self, message: Message, work: _Work) -> None:
         try:
-            incident = decode_as(Incident, message.value)
+            incident = await read_event_as(Incident, message.value, self._registry)
         except InvalidEventError as error:
             await self._dead_letters.bury(message, stage=_STAGE, reason=error.reason, detail=str(error))
             return

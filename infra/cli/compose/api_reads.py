@@ -31,7 +31,6 @@ from infra.cli.manual import manual_request
 from schemas import ids
 from schemas.control import DEFAULT_POLICY
 from schemas.events import CostKind, Evidence, Incident, InvestigationRequested, Report, RequestKind
-from schemas.registry import builtin_registry
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.queries.alarm_pages import AlarmFilter, alarm_page, get_alarm
 from sinks.clickhouse.queries.conditions import Scope, WideScope
@@ -60,15 +59,15 @@ _PRIORITY: Final = 90
 async def open_reads(process: RoleProcess, clickhouse: ClickHouse, stop: asyncio.Event) -> ReadDeps:
     """Begin to listen to the topics, and return what the reading routes need; closed with the role."""
     installation = process.installation
-    feed = InvestigationFeed(installation.kafka, process.clock)
+    feed = InvestigationFeed(installation.kafka, process.clock, registry=process.schemas)
     reading = asyncio.create_task(feed.run(stop))
     process.stack.push_async_callback(_ended, reading)
     return ReadDeps(
         tables=LandedTables(clickhouse, installation.log_epoch),
         feed=feed,
-        topics=BrokerTopics(installation.kafka, process.clock),
+        topics=BrokerTopics(installation.kafka, process.clock, process.schemas),
         requests=RequestsByHand(),
-        registry=SubjectRegistry(builtin_registry(), installation.kafka.names),
+        registry=SubjectRegistry(process.schemas, installation.kafka.names),
         log=log_name(installation.log_epoch),
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from api.http.views import ConsumerLag, TopicView
-from schemas.registry import builtin_registry
+from schemas.registry import SchemaRegistry, builtin_registry
 from schemas.topics import CATALOGUE, Topic, TopicNames
 from streams.admin import TopicAdmin, open_admin
 from streams.kafka import KafkaSettings
@@ -30,6 +30,7 @@ class BrokerTopics:
 
     kafka: KafkaSettings
     clock: SystemClock
+    schemas: SchemaRegistry = field(default_factory=builtin_registry)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _known: tuple[TopicView, ...] = ()
     _until: float = float("-inf")
@@ -39,17 +40,19 @@ class BrokerTopics:
         async with self._turn:
             if self.clock.monotonic() >= self._until:
                 async with open_admin(self.kafka) as admin:
-                    self._known = await _looked(admin, self.kafka.names)
+                    self._known = await _looked(admin, self.kafka.names, self.schemas)
                 self._until = self.clock.monotonic() + _KEPT_S
             return self._known
 
 
-async def _looked(admin: TopicAdmin, names: TopicNames) -> tuple[TopicView, ...]:
+async def _looked(admin: TopicAdmin, names: TopicNames, schemas: SchemaRegistry) -> tuple[TopicView, ...]:
     held: dict[str, int] = defaultdict(int)
     for one in await admin.ends():
         held[one.topic] += one.end - one.beginning
     lags = await _lags(admin, names.prefix)
-    return tuple(_topic(topic, names, held, lags[topic.name]) for topic in CATALOGUE.values())
+    return tuple(
+        _topic(topic, names, held, lags[name], schemas.current[name].id) for name, topic in CATALOGUE.items()
+    )
 
 
 async def _lags(admin: TopicAdmin, prefix: str) -> dict[str, list[ConsumerLag]]:
@@ -69,7 +72,9 @@ async def _lags(admin: TopicAdmin, prefix: str) -> dict[str, list[ConsumerLag]]:
     return lags
 
 
-def _topic(topic: Topic, names: TopicNames, held: dict[str, int], consumers: list[ConsumerLag]) -> TopicView:
+def _topic(
+    topic: Topic, names: TopicNames, held: dict[str, int], consumers: list[ConsumerLag], schema_id: int
+) -> TopicView:
     exists = topic.name in held
     return TopicView(
         topic=topic.name,
@@ -80,7 +85,7 @@ def _topic(topic: Topic, names: TopicNames, held: dict[str, int], consumers: lis
         retention_s=None if topic.retention is None else topic.retention.total_seconds(),
         compacted=topic.compacted,
         subject=f"{names.on_broker(topic.name)}-value",
-        schema_id=builtin_registry().current[topic.name].id,
+        schema_id=schema_id,
         exists=exists,
         messages=held[topic.name] if exists else None,
         consumers=tuple(consumers),

@@ -27,6 +27,7 @@ async def run(process: RoleProcess, stop: asyncio.Event) -> None:
         process.clock,
         recorder=process.recorder,
         stop=stop,
+        registry=process.schemas,
     )
 
 

@@ -56,6 +56,7 @@ async def run(process: RoleProcess, stop: asyncio.Event) -> None:
         producer,
         process.clock,
         worker=worker,
+        registry=process.schemas,
         recorder=process.recorder,
         tracing=process.tracing,
     )

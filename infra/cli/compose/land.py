@@ -35,6 +35,7 @@ async def run(process: RoleProcess, stop: asyncio.Event) -> None:
         RedisWatermarks(await process.redis(), prefix=settings.redis.prefix),
         process.clock,
         rules=LandRules(cut=_cut(settings.land)),
+        registry=process.schemas,
         recorder=process.recorder,
         tracing=process.tracing,
     )

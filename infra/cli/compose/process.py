@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.cli.context import Installation
+from infra.cli.schemas import open_schemas
 from infra.runtime.clock import SystemClock
 from infra.runtime.telemetry import ProcessTracing, PrometheusRecorder, configure_logging, configure_tracing
+from schemas.registry import SchemaRegistry
 from streams.dead_letters import DeadLetters
 from streams.producer import EventProducer, open_producer
 
@@ -34,10 +36,16 @@ class RoleProcess:
     recorder: PrometheusRecorder
     tracing: ProcessTracing
     stack: AsyncExitStack
+    schemas: SchemaRegistry
 
     async def producer(self) -> EventProducer:
         return await self.stack.enter_async_context(
-            open_producer(self.installation.kafka, source=f"/tocsin/{self.name}", tracing=self.tracing)
+            open_producer(
+                self.installation.kafka,
+                source=f"/tocsin/{self.name}",
+                registry=self.schemas,
+                tracing=self.tracing,
+            )
         )
 
     def office(self, producer: EventProducer) -> DeadLetters:
@@ -65,10 +73,13 @@ class RoleProcess:
 
 @asynccontextmanager
 async def open_role(name: str, installation: Installation) -> AsyncIterator[RoleProcess]:
-    """Set the process up and tear it down."""
+    """Set the process up and tear it down. Raises like `open_schemas`."""
     telemetry = installation.settings.telemetry
     configure_logging(telemetry.log_level, json=telemetry.log_json, role=name)
     tracing = configure_tracing(name, telemetry.otlp_endpoint)
     async with AsyncExitStack() as stack:
         stack.callback(tracing.shutdown)
-        yield RoleProcess(name, installation, SystemClock(), PrometheusRecorder.create(), tracing, stack)
+        schemas = await stack.enter_async_context(open_schemas(installation.settings.kafka, history=True))
+        yield RoleProcess(
+            name, installation, SystemClock(), PrometheusRecorder.create(), tracing, stack, schemas
+        )

@@ -32,6 +32,7 @@ async def run(process: RoleProcess, stop: asyncio.Event) -> None:
         clock=process.clock,
         recorder=process.recorder,
         tracing=process.tracing,
+        registry=process.schemas,
     )
     await run_triage(create_app(_settings(settings, process.installation.kafka), deps), stop)
 

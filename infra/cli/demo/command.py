@@ -151,7 +151,7 @@ async def _staged(
     clock = SystemClock()
     async with (
         open_publisher(installation, "demo") as producer,
-        watching(installation.kafka, _TENANT, clock.now(), screen.tocsin_event) as watcher,
+        watching(installation, _TENANT, clock.now(), screen.tocsin_event) as watcher,
     ):
         shown = _Shown(screen)
         yield Feed(producer, clock, seed, fault, _TENANT, schedule, shown), watcher

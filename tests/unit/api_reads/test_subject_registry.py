@@ -157,3 +157,28 @@ def test_an_unknown_subject_has_no_level_of_its_own(registry: SubjectRegistry) -
     with pytest.raises(RegistryError) as refused:
         registry.compatibility("mine-value", default=False)
     assert _refusal(refused) == (404, 40408)
+
+
+def _outside(number: int, **changes: Any) -> RegisteredSchema:
+    schema = {**copy.deepcopy(EVIDENCE.schema), **changes}
+    return RegisteredSchema(1_000 + number, "evidence", schema, schema, number)
+
+
+def test_ids_and_versions_are_those_of_a_registry_outside_where_there_is_one() -> None:
+    """Version 3 was deleted there; a newer Tocsin has written 5."""
+    newer = {"name": "more", "type": "string", "default": ""}
+    past, now = _outside(2, fields=EVIDENCE.schema["fields"][:-1]), _outside(4)
+    next_one = _outside(5, fields=[*EVIDENCE.schema["fields"], newer])
+    known = builtin_registry()
+    by_id = {**known.by_id, **{one.id: one for one in (now, next_one, past)}}
+    registry = SubjectRegistry(SchemaRegistry(by_id, {**known.current, "evidence": now}))
+
+    assert [one.version for one in registry.versions("evidence-value")] == [2, 4, 5]
+    assert registry.version("evidence-value", "latest").id == next_one.id
+    assert registry.version("evidence-value", "2").id == past.id
+    assert registry.lookup("evidence-value", json.dumps(EVIDENCE.schema)).id == now.id
+    assert registry.with_id(now.id).version == 4
+    for missing in ("1", "3", "6"):
+        with pytest.raises(RegistryError) as refused:
+            registry.version("evidence-value", missing)
+        assert _refusal(refused) == (404, 40402)

@@ -40,7 +40,7 @@ class Log:
         await reread(self.settings, self.place, committed, now=now, window=window, take=self._take)
         return list(self.taken)
 
-    def _take(self, message: Message) -> None:
+    async def _take(self, message: Message) -> None:
         self.taken.append(message.offset)
 
 
