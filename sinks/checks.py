@@ -69,14 +69,16 @@ class LandedRows:
     """What one table holds of one topic.
 
     `rows`: stored rows by place; `distinct`: of them distinct places within their message. `newer_ids`: event ids
-    that have a row, asked for those whose own place has none: a table that keeps one row per id drops the older.
-    `buried`: places that were dead-lettered, and by which stages.
+    that have a row, asked for those whose own place has none: a table that keeps one row per id drops the others.
+    `buried`: places that were dead-lettered, and by which stages. `repeated_ids`: event ids with several rows in a
+    table that is summed as it is.
     """
 
     rows: Mapping[Place, int]
     distinct: Mapping[Place, int]
     newer_ids: Collection[str] = ()
     buried: Mapping[Place, Collection[str]] = field(default_factory=dict)
+    repeated_ids: Collection[str] = ()
 
 
 def check_landing(
@@ -90,6 +92,7 @@ def check_landing(
         for place, rows in sorted(landed.rows.items())
         if rows > landed.distinct[place]
     ]
+    doubled += [f"{topic}: {event_id} has several rows" for event_id in landed.repeated_ids]
     return (
         _result(Check.LANDED, topic, len(messages), missing),
         _result(Check.LANDED_ONCE, topic, len(landed.rows), doubled),

@@ -20,7 +20,13 @@ from sinks.checks import (
 )
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.queries.investigations import ENDED
-from sinks.clickhouse.queries.landed import buried_offsets, existing_evidence, landed_ids, landed_offsets
+from sinks.clickhouse.queries.landed import (
+    buried_offsets,
+    existing_evidence,
+    landed_ids,
+    landed_offsets,
+    posted_twice,
+)
 from sinks.clickhouse.writers import WRITERS
 from sinks.ports import TopicMessage, TopicReader
 from sinks.topic_facts import TopicFacts
@@ -28,7 +34,8 @@ from sinks.topic_facts import TopicFacts
 __all__ = ["InvestigationCounts", "VerifyReport", "verify"]
 
 _KEEPS_REPEATS: Final = frozenset({"alarms", "changes", "kpis", "logs"})
-"""Tables with a row per message; the others keep the newest row of each event id."""
+"""Tables with a row per message; the others keep the newest row of each event id, and the ledger the first."""
+_LEDGER: Final = "costs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +118,14 @@ async def _landed(
     absent = [one.event_id for one in messages if one.rows is not None and one.place not in rows]
     newer: Collection[str] = ()
     if absent and table not in _KEEPS_REPEATS:
-        newer = await landed_ids(clickhouse, table=table, topic=topic, epoch=epoch, ids=absent)
+        log = None if table == _LEDGER else epoch
+        newer = await landed_ids(clickhouse, table=table, topic=topic, epoch=log, ids=absent)
     return LandedRows(
         rows=rows,
         distinct={(one.partition, one.offset): one.places for one in offsets},
         newer_ids=newer,
         buried=await buried_offsets(clickhouse, topic=topic, epoch=epoch),
+        repeated_ids=await posted_twice(clickhouse) if table == _LEDGER else (),
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from schemas.errors import InvalidRequestError
+from schemas.events import CostEntry
 from schemas.metrics import LANDED_ROWS, NullRecorder, Recorder
 from sinks.clickhouse.client import ClickHouse
+from sinks.clickhouse.ledger import unposted
 from sinks.clickhouse.writers import WRITERS, Stamp
 from sinks.ports import Clock, LandedMessage, Retention
 
@@ -51,6 +53,8 @@ class ClickHouseLanding:
     async def insert(self, topic: str, messages: Sequence[LandedMessage], token: str) -> None:
         """Insert all rows of the messages or none, durably, by one insert; a token seen before inserts nothing.
 
+        A cost entry whose id has landed before is left out: the ledger keeps the first.
+
         Args:
             topic: the bare name; every message's event is of the topic's class.
             messages: in offset order, at least one.
@@ -65,6 +69,10 @@ class ClickHouseLanding:
         writer = WRITERS.get(topic)
         if writer is None or not messages:
             raise InvalidRequestError(f"nothing can be landed from {topic!r} with {len(messages)} messages")
+        if topic == CostEntry.TOPIC:
+            messages = await unposted(self._clickhouse, messages)
+            if not messages:
+                return
         columns = writer.columns(messages, await self._stamp(messages))
         await self._clickhouse.insert(
             writer.table, columns, f"{self._epoch}/{token}" if self._epoch else token

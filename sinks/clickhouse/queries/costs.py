@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from schemas.events import CostKind
 from sinks.clickhouse.client import ClickHouse
-from sinks.clickhouse.queries.conditions import Condition, WideScope, both, maybe_equal, wide_bounds
+from sinks.clickhouse.queries.conditions import Condition, WideScope, among, both, maybe_equal
+from sinks.clickhouse.queries.day_pieces import day_pieces
 from sinks.clickhouse.query import Query, QueryInfo
 
 __all__ = ["CostDimension", "CostFilter", "CostGroup", "CostReport", "costs_by"]
@@ -79,18 +80,24 @@ class CostReport:
 
 _TOKENS: Final = ("input_uncached", "cache_read", "cache_write", "output", "reasoning")
 
+# Each piece is read from the smallest projection of the ledger that can tell it (0007_cost_sums.up.sql).
+_PIECE: Final = """SELECT {key} AS key, count() AS posted, countIf(isNull(cost_nano_usd)) AS without_price,
+      sum(cost_nano_usd) AS nano_usd, sum(input_uncached) AS uncached, sum(cache_read) AS read,
+      sum(cache_write) AS write, sum(output) AS out, sum(reasoning) AS thought, sum(rows_read) AS rows,
+      sum(duration_ms) AS ms
+    FROM costs
+    WHERE {where}
+    GROUP BY key"""
+
 # The total must survive the limit, and is read last.
 _COSTS: Final = """SELECT *
 FROM (
-  SELECT key, grouping(key) AS below_all, count() AS entries, countIf(isNull(nano_usd)) AS unpriced,
-    sum(nano_usd) AS cost_nano_usd, sum(input_uncached) AS input_uncached_tokens, sum(cache_read) AS cache_read_tokens,
-    sum(cache_write) AS cache_write_tokens, sum(output) AS output_tokens, sum(reasoning) AS reasoning_tokens,
+  SELECT key, grouping(key) AS below_all, sum(posted) AS entries, sum(without_price) AS unpriced,
+    sum(nano_usd) AS cost_nano_usd, sum(uncached) AS input_uncached_tokens, sum(read) AS cache_read_tokens,
+    sum(write) AS cache_write_tokens, sum(out) AS output_tokens, sum(thought) AS reasoning_tokens,
     sum(rows) AS rows_read, sum(ms) AS duration_ms
   FROM (
-    SELECT {key} AS key, cost_nano_usd AS nano_usd, input_uncached, cache_read, cache_write, output, reasoning,
-      rows_read AS rows, duration_ms AS ms
-    FROM costs FINAL
-    WHERE {where}
+    {pieces}
   )
   GROUP BY GROUPING SETS ((key), ())
   ORDER BY below_all DESC, cost_nano_usd DESC NULLS LAST, key
@@ -108,14 +115,20 @@ async def costs_by(
     limit: int = 100_000,
 ) -> CostReport:
     """Return what the entries of the scope cost, by one dimension, in at most `limit` groups that add up to the total."""
-    where = both(wide_bounds(scope, "occurred_at"), *_filters(only or CostFilter()))
-    sql = _COSTS.format(key=_EXPRESSIONS[dimension], where=where.sql)
-    parameters = {**where.parameters, "limit": limit + 1}
-    found = await clickhouse.query(Query(f"costs_by_{dimension.value}", sql, parameters))
+    found = await clickhouse.query(_query(dimension, scope, only or CostFilter(), limit))
     groups = tuple(_group(row) for row in found.rows if not row["below_all"])
     totals = [_group(row) for row in found.rows if row["below_all"]]
     truncated = len(groups) >= limit and sum(one.entries for one in groups) < totals[0].entries
     return CostReport(groups, totals[0] if totals else _NOTHING, found.info, truncated)
+
+
+def _query(dimension: CostDimension, scope: WideScope, only: CostFilter, limit: int) -> Query:
+    of_all = both(among("tenant", scope.tenants), *_filters(only))
+    parts = [both(of_all, part) for part in day_pieces(scope.start, scope.end, "occurred_at")]
+    pieces = [_PIECE.format(key=_EXPRESSIONS[dimension], where=part.sql) for part in parts]
+    sql = _COSTS.format(pieces="\n    UNION ALL\n    ".join(pieces))
+    parameters = {name: value for part in parts for name, value in part.parameters.items()}
+    return Query(f"costs_by_{dimension.value}", sql, {**parameters, "limit": limit + 1})
 
 
 _NOTHING = CostGroup("", 0, 0, None, dict.fromkeys(_TOKENS), None, 0)

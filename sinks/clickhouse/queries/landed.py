@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.query import Query
 
-__all__ = ["LandedOffset", "buried_offsets", "existing_evidence", "landed_ids", "landed_offsets"]
+__all__ = [
+    "LandedOffset",
+    "buried_offsets",
+    "existing_evidence",
+    "landed_ids",
+    "landed_offsets",
+    "posted_twice",
+]
 
 _BATCH = 5_000
 
@@ -30,7 +37,14 @@ GROUP BY _partition, _offset"""
 
 _IDS = """SELECT DISTINCT event_id
 FROM {table}
-WHERE _topic = {{topic:String}} AND _epoch = {{epoch:String}} AND event_id IN {{ids:Array(String)}}"""
+WHERE _topic = {{topic:String}} AND event_id IN {{ids:Array(String)}} AND {log}"""
+
+_POSTED_TWICE = """SELECT event_id
+FROM costs
+GROUP BY tenant, investigation_id, event_id
+HAVING count() > 1
+ORDER BY event_id
+SETTINGS optimize_aggregation_in_order = 1"""
 
 _BURIED = """SELECT source_partition, source_offset, groupUniqArray(stage) AS stages
 FROM dead_letters
@@ -52,11 +66,21 @@ async def landed_offsets(
 
 
 async def landed_ids(
-    clickhouse: ClickHouse, *, table: str, topic: str, epoch: str, ids: Collection[str]
+    clickhouse: ClickHouse, *, table: str, topic: str, epoch: str | None, ids: Collection[str]
 ) -> frozenset[str]:
-    """Return which of the event ids have a row in the table. `table` is one of ours, and has event ids."""
-    place = {"topic": topic, "epoch": epoch}
-    return await _existing(clickhouse, "landed_ids", _IDS.format(table=table), place, ids)
+    """Return which of the event ids have a row in the table, of this log or (None) of any.
+
+    `table` is one of ours, and has event ids.
+    """
+    place = {"topic": topic} if epoch is None else {"topic": topic, "epoch": epoch}
+    log = "true" if epoch is None else "_epoch = {epoch:String}"
+    return await _existing(clickhouse, "landed_ids", _IDS.format(table=table, log=log), place, ids)
+
+
+async def posted_twice(clickhouse: ClickHouse) -> tuple[str, ...]:
+    """Return the entries that the ledger has more than once: until a merge makes one of them, sums count them twice."""
+    found = await clickhouse.query(Query("posted_twice", _POSTED_TWICE))
+    return tuple(row["event_id"] for row in found.rows)
 
 
 async def existing_evidence(clickhouse: ClickHouse, ids: Collection[str]) -> frozenset[str]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -210,3 +210,103 @@ async def test_the_daily_rollup_agrees_with_the_ledger(
     expected = {group.key: (group.cost_nano_usd, group.entries, group.unpriced) for group in report.groups}
     assert {row["day"]: (row["cost"], row["entries"], row["unpriced"]) for row in rollup} == expected
     assert sum(row["entries"] for row in rollup) == len(entries)
+
+
+async def _count(clickhouse: ClickHouse, tenant: str) -> int:
+    """Rows of the ledger as they are, not as FINAL makes them."""
+    sql = "SELECT count() AS rows FROM costs WHERE tenant = {tenant:String}"
+    (row,) = (await clickhouse.query(Query("rows", sql, {"tenant": tenant}))).rows
+    rows: int = row["rows"]
+    return rows
+
+
+async def test_an_entry_stands_as_it_was_first_landed(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    dearer = cost(tenant, cost_nano_usd=9, occurred_at=at(5))
+    await land(landing, cost(tenant, cost_nano_usd=4), dearer)
+    await land(landing, dearer, cost(tenant, "inv_2", cost_nano_usd=1), first=2)
+    await land(landing, dearer, first=4)
+
+    report = await costs_by(clickhouse, CostDimension.INVESTIGATION, WideScope((tenant,), at(0), at(60)))
+
+    assert [(group.key, group.cost_nano_usd) for group in report.groups] == [("inv_1", 4), ("inv_2", 1)]
+    assert await _count(clickhouse, tenant) == 2
+
+
+async def test_an_entry_of_an_earlier_log_is_not_landed_from_the_next(
+    clickhouse: ClickHouse, tenant: str
+) -> None:
+    for epoch in ("first", "second"):
+        landing = ClickHouseLanding(clickhouse, FixedRetention(30), FixedClock(), epoch=f"{tenant}-{epoch}")
+        await land(landing, cost(tenant))
+
+    assert await _count(clickhouse, tenant) == 1
+
+
+async def test_the_same_id_of_another_tenant_is_another_entry(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    await land(landing, cost(tenant), cost(f"{tenant}-other"))
+    await land(landing, cost(f"{tenant}-third"), first=2)
+
+    scope = WideScope((tenant, f"{tenant}-other", f"{tenant}-third"), at(0), at(60))
+    assert (await costs_by(clickhouse, CostDimension.TENANT, scope)).total.entries == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "projection"),
+    [
+        ((CostDimension.SERVICE, CostFilter(alarm="A1")), "sums_by_alarm"),
+        ((CostDimension.TENANT, CostFilter()), "sums_by"),
+        ((CostDimension.MODEL, CostFilter(step="s1", kind=CostKind.LLM)), "sums_by_step"),
+        ((CostDimension.DAY, CostFilter()), "sums_by"),
+        ((CostDimension.MODEL, CostFilter(service="a")), ""),
+        ((CostDimension.INVESTIGATION, CostFilter()), ""),
+    ],
+)
+async def test_whole_days_are_read_from_the_sums_and_agree_with_the_entries(
+    asked: tuple[CostDimension, CostFilter],
+    projection: str,
+    clickhouse: ClickHouse,
+    landing: ClickHouseLanding,
+    tenant: str,
+) -> None:
+    entries = [
+        cost(
+            tenant,
+            f"inv_{n % 7}",
+            attempt=n,
+            occurred_at=at(n * 4_000),
+            service="ab"[n % 2],
+            alarm=f"A{n % 3}",
+        )
+        for n in range(1, 120)
+    ]
+    await land(landing, *(one.model_copy(update={"step": f"s{one.attempt % 2}"}) for one in entries))
+
+    dimension, only = asked
+    report = await costs_by(clickhouse, dimension, WideScope((tenant,), at(1), at(400_000)), only)
+
+    sql = report.info.sql
+    without = await clickhouse.query(Query("raw", f"{sql}, optimize_use_projections = 0"))
+    shown = await clickhouse.query(Query("explained", f"EXPLAIN {sql}"))
+    assert [(row["key"], row["entries"], row["cost_nano_usd"]) for row in without.rows] == [
+        (one.key, one.entries, one.cost_nano_usd) for one in (*report.groups, report.total)
+    ]
+    assert projection in " ".join(row["explain"] for row in shown.rows)
+
+
+async def test_rows_that_expire_leave_the_sums_too(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    past = FixedClock(datetime.now(UTC) - timedelta(days=3))
+    leaving = ClickHouseLanding(clickhouse, FixedRetention(1), past, epoch=tenant)
+    start = at(0) - timedelta(days=2)
+    await land(leaving, cost(tenant, "inv_old", occurred_at=start + timedelta(hours=20)), first=7)
+    await land(landing, cost(tenant, occurred_at=start + timedelta(hours=20)))
+    await clickhouse.execute("OPTIMIZE TABLE costs FINAL")
+
+    report = await costs_by(clickhouse, CostDimension.SERVICE, WideScope((tenant,), start, at(0)))
+
+    assert (report.total.entries, await _count(clickhouse, tenant)) == (1, 1)

@@ -11,6 +11,8 @@ from schemas.errors import ConfigurationError, InvalidRequestError
 from schemas.topics import CATALOGUE
 from sinks.clickhouse.client import ClickHouse, ClickHouseAddress, open_clickhouse
 from sinks.clickhouse.migrate import MIGRATIONS, MigrationState, Migrator, load_migrations
+from sinks.clickhouse.queries.conditions import WideScope
+from sinks.clickhouse.queries.costs import CostDimension, costs_by
 from sinks.clickhouse.query import Query
 from sinks.clickhouse.writers import WRITERS
 from tests.fakes.clickhouse_server import ClickHouseServer
@@ -38,6 +40,13 @@ async def _tables(clickhouse: ClickHouse) -> set[str]:
         Query("tables", "SELECT name, engine FROM system.tables WHERE database = currentDatabase()")
     )
     return {row["name"] for row in found.rows}
+
+
+def _add_later(directory: Path) -> None:
+    """One more migration than there are."""
+    name = f"{len(load_migrations()) + 1:04}_later"
+    (directory / f"{name}.up.sql").write_text("CREATE TABLE later (a Int64) ENGINE = Memory;\n")
+    (directory / f"{name}.down.sql").write_text("DROP TABLE later;\n")
 
 
 @pytest.fixture
@@ -105,8 +114,7 @@ async def test_a_changed_file_is_refused(empty: ClickHouse, directory: Path) -> 
 
 
 async def test_a_newer_database_is_refused(empty: ClickHouse, directory: Path) -> None:
-    (directory / "0007_later.up.sql").write_text("CREATE TABLE later (a Int64) ENGINE = Memory;\n")
-    (directory / "0007_later.down.sql").write_text("DROP TABLE later;\n")
+    _add_later(directory)
     await _migrator(empty, directory).up()
 
     assert (await _migrator(empty).status())[-1].state is MigrationState.UNKNOWN
@@ -116,10 +124,35 @@ async def test_a_newer_database_is_refused(empty: ClickHouse, directory: Path) -
 
 async def test_a_later_migration_is_applied_alone(empty: ClickHouse, directory: Path) -> None:
     await _migrator(empty).up()
-    (directory / "0007_later.up.sql").write_text("CREATE TABLE later (a Int64) ENGINE = Memory;\n")
-    (directory / "0007_later.down.sql").write_text("DROP TABLE later;\n")
+    _add_later(directory)
 
     assert [one.name for one in await _migrator(empty, directory).up()] == ["later"]
+
+
+async def test_sums_are_made_for_a_ledger_that_has_entries_some_of_them_twice(empty: ClickHouse) -> None:
+    migrator = _migrator(empty)
+    await migrator.up()
+    await migrator.down(6)
+    for number in (1, 2, 2, 3):
+        await empty.execute(
+            "INSERT INTO costs (event_id, tenant, investigation_id, occurred_at, cost_nano_usd, expires_at)"  # noqa: S608 - the test's own text
+            f" VALUES ('cost_{number}', 't', 'inv_1', '2026-02-0{number} 12:00:00', {number}, '2100-01-01')"
+        )
+
+    await migrator.up()
+
+    found = await costs_by(
+        empty,
+        CostDimension.DAY,
+        WideScope(None, datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)),
+    )
+    assert [(one.key, one.cost_nano_usd) for one in found.groups] == [
+        ("2026-02-03", 3),
+        ("2026-02-02", 2),
+        ("2026-02-01", 1),
+    ]
+    explained = await empty.query(Query("explained", f"EXPLAIN {found.info.sql}"))
+    assert "sums_by" in " ".join(row["explain"] for row in explained.rows)
 
 
 async def test_down_below_nothing_is_refused(empty: ClickHouse) -> None:

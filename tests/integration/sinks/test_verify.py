@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from schemas.events import AlarmRaw, Decision, Event, InvestigationState, RequestKind
+from schemas.events import AlarmRaw, CostEntry, Decision, Event, InvestigationState, RequestKind
 from schemas.topics import CATALOGUE
 from sinks.checks import Check
 from sinks.clickhouse.client import ClickHouse
-from sinks.clickhouse.landing import ClickHouseLanding
+from sinks.clickhouse.landing import ClickHouseLanding, FixedRetention
 from sinks.verify import InvestigationCounts, VerifyReport, verify
 from tests.fakes.full_events import (
     alarm,
@@ -25,7 +25,7 @@ from tests.fakes.full_events import (
     request,
     status,
 )
-from tests.integration.sinks.samples import land
+from tests.integration.sinks.samples import FixedClock, land
 
 pytestmark = pytest.mark.clickhouse
 
@@ -82,8 +82,14 @@ def _consistent(tenant: str) -> Sequence[Event]:
     found = evidence(tenant)
     cause = {"service": "cart", "kind": "cpu", "statement": "s", "evidence_ids": (found.event_id,)}
     concluded = report(tenant, causes=(cause,), ruled_out=(), timeline=())
-    skipped = {"evidence", "reports", "dead-letters"}
-    return [*(event for event in everything(tenant) if event.TOPIC not in skipped), found, concluded]
+    skipped = {"costs", "evidence", "reports", "dead-letters"}
+    others = (event for event in everything(tenant) if event.TOPIC not in skipped)
+    return [*others, _spent(tenant), found, concluded]
+
+
+def _spent(tenant: str) -> CostEntry:
+    """Named as no other test's: the ledger keeps an entry across logs."""
+    return cost(tenant, f"inv_{tenant}")
 
 
 def _wrong(report: VerifyReport) -> dict[tuple[Check, str], int]:
@@ -93,7 +99,7 @@ def _wrong(report: VerifyReport) -> dict[tuple[Check, str], int]:
 async def test_a_sound_world_holds(world: _World) -> None:
     await world.produce(*_consistent(world.tenant))
     # A repeat from the source, and a batch of events published again after a crash.
-    await world.produce(alarm(world.tenant), cost(world.tenant), evidence(world.tenant))
+    await world.produce(alarm(world.tenant), _spent(world.tenant), evidence(world.tenant))
 
     outcome = await world.verify()
 
@@ -119,6 +125,31 @@ async def test_a_lost_row_is_found(table: str, world: _World) -> None:
     await world.clickhouse.execute(f"DELETE FROM {table} WHERE {condition}")  # noqa: S608 - the test's own text
 
     assert list(_wrong(await world.verify()).values()) == [1]
+
+
+async def test_an_entry_that_is_in_the_ledger_twice_is_found(world: _World) -> None:
+    await world.produce(*_consistent(world.tenant))
+    columns = "event_id, tenant, investigation_id, landed_at, expires_at"
+    await world.clickhouse.execute("SYSTEM STOP MERGES costs")
+    await world.clickhouse.execute(
+        f"INSERT INTO costs ({columns}) SELECT {columns} FROM costs WHERE _epoch = '{world.tenant}'"  # noqa: S608 - the test's own text
+    )
+    try:
+        assert _wrong(await world.verify()) == {(Check.LANDED_ONCE, "costs"): 1}
+    finally:
+        await world.clickhouse.execute("SYSTEM START MERGES costs")
+        await world.clickhouse.execute("OPTIMIZE TABLE costs FINAL")
+
+
+async def test_an_entry_that_an_earlier_log_had_counts_as_landed(world: _World) -> None:
+    await world.produce(*_consistent(world.tenant))
+    earlier = ClickHouseLanding(world.clickhouse, FixedRetention(30), FixedClock(), epoch="an earlier log")
+    again = cost(world.tenant, f"inv_earlier_{world.tenant}")
+    await land(earlier, again)
+
+    await world.produce(again)
+
+    assert (await world.verify()).problems == ()
 
 
 async def test_a_doubled_row_is_found(world: _World) -> None:
