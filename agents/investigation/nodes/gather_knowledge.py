@@ -32,13 +32,13 @@ async def gather_knowledge(order: GatherOrder, context: RunContext) -> GatherDel
 
 async def _gather(order: GatherOrder, context: RunContext) -> GatherDelta:
     request, ports = context.request, context.ports
+    # First what costs nothing: what is read after the query and fails would leave its price untold.
+    books = await ports.runbooks.runbooks(request.tenant)
     fetched = await ports.history.reports_about(
         request.tenant, request.incident.services, first_alarm_at(request), context.settings.past_reports
     )
     cost = query_cost("knowledge", order.round, fetched, context)
-    await ports.publisher.publish(cost)
     earlier = [report for report in fetched.items if report.investigation_id != request.investigation_id]
-    books = await ports.runbooks.runbooks(request.tenant)
     findings = [
         *await asyncio.to_thread(past_findings, request.incident, earlier),
         *await asyncio.to_thread(runbook_findings, request.incident, books),

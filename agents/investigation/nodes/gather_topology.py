@@ -55,7 +55,6 @@ async def gather_topology(state: GraphState, context: RunContext) -> TopologyDel
         related = await _related(others, state.topology.signal(), state, context)
         return _delta(await published([fetched, *related], order, None, (), context), state.topology)
     cost = query_cost("topology.calls", order.round, fetched, context)
-    await context.ports.publisher.publish(cost)
     learned = await asyncio.to_thread(learned_topology, fetched.items)
     topology = joined(state.topology.signal(), learned)
     slow = await asyncio.to_thread(analyse_calls, fetched.items, order.window.signal())

@@ -64,7 +64,6 @@ async def gather(
     if isinstance(fetched, Finding):
         return await published((fetched,), order, None, (), context)
     cost = query_cost(f"{order.purpose}{source}", max(order.round, 1), fetched, context)
-    await context.ports.publisher.publish(cost)
     findings = await asyncio.to_thread(analyse, fetched.items, order.window.signal())
     if fetched.truncated:
         findings = [*findings, _cut_short(source, len(fetched.items))]
@@ -97,14 +96,14 @@ async def published(
     costs: tuple[CostEntry, ...],
     context: RunContext,
 ) -> GatherDelta:
-    """Publish findings as evidence and return the delta that says so.
+    """Publish findings as evidence, with what it cost, and return the delta that says so.
 
     What an earlier round has published with the same content is not published again, and stays as it was published.
     """
     kept = _strongest(findings, context.settings.max_findings)
     evidence = tuple(evidence_of(finding, order.window, fetched, context) for finding in kept)
     fresh = tuple(one for one in evidence if order.known.get(one.event_id) != fingerprint(one))
-    await context.ports.publisher.publish(*fresh)
+    await context.ports.publisher.publish(*costs, *fresh)
     return {"evidence": fresh, "costs": costs, "gathered": marks(order.round, evidence)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -21,7 +22,7 @@ from infra.local.shop.simulation import Shop
 from infra.local.shop.topology import SHOP, shop_topology
 from schemas.events import AlarmRaw, AlarmStatus, ChangeRaw, Event, KpiBatch, LogBatch
 
-__all__ = ["shop_case"]
+__all__ = ["near_the_alarm", "shop_case"]
 
 _START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _LEAD_S, _BASELINE_S, _OBSERVE_S = 120.0, 1_800.0, 20.0
@@ -48,6 +49,17 @@ def shop_case(kind: FaultKind = FaultKind.CPU_HOG, seed: int = 0) -> IncidentDat
             if isinstance(one, ChangeRaw) and _is_in(one, window)
         ),
         topology=_topology(),
+    )
+
+
+def near_the_alarm(data: IncidentData) -> IncidentData:
+    """Return what the alarmed service and those that it calls or that call it tell."""
+    alarmed, calls = data.alarm_service, data.topology.calls
+    near = {alarmed, *calls.get(alarmed, ()), *(name for name, called in calls.items() if alarmed in called)}
+    return replace(
+        data,
+        kpis=tuple(one for one in data.kpis if one.service in near),
+        logs=tuple(one for one in data.logs if one.service in near),
     )
 
 
