@@ -40,6 +40,7 @@ _COMMANDS: Final = {
     "send": _Command("infra.cli.send", "app", _USE),
     "investigate": _Command("infra.cli.investigate", "investigate", _USE),
     "follow": _Command("infra.cli.follow", "follow", _USE),
+    "top": _Command("infra.cli.top.command", "top", _USE),
     "incidents": _Command("infra.cli.incidents", "incidents", _USE),
     "report": _Command("infra.cli.incidents", "report", _USE),
     "evidence": _Command("infra.cli.evidence", "evidence", _USE),
