@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import logging
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
+
+import structlog
 
 from infra.runtime.clock import SystemClock
 from infra.runtime.settings import KafkaSection
@@ -50,8 +54,9 @@ async def open_schemas(section: KafkaSection, *, history: bool = False) -> Async
 
     policy = RegistryPolicy(register=section.schema_registry_register, history=history)
     names = TopicNames(section.topic_prefix)
-    async with open_schema_registry(address, names, SystemClock(), policy) as schemas:
-        yield schemas
+    with _logs_aside():
+        async with open_schema_registry(address, names, SystemClock(), policy) as schemas:
+            yield schemas
 
 
 @asynccontextmanager
@@ -67,5 +72,22 @@ async def open_reading_schemas(section: KafkaSection) -> AsyncIterator[SchemaReg
         return
     from infra.runtime.schema_registry import open_schemas_by_id  # noqa: PLC0415 - as above
 
-    async with open_schemas_by_id(address, SystemClock()) as schemas:
-        yield schemas
+    with _logs_aside():
+        async with open_schemas_by_id(address, SystemClock()) as schemas:
+            yield schemas
+
+
+@contextmanager
+def _logs_aside() -> Iterator[None]:
+    """A command's standard output is its answer: warnings go to standard error. Roles have said where logs go."""
+    if structlog.is_configured():
+        yield
+        return
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+    )
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
