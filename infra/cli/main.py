@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from infra.cli.completing import begun_words, names_app
 from infra.cli.console import err, print_error
 from infra.cli.exit_codes import ExitCode, exit_code_of
 from schemas.errors import TocsinError
@@ -102,10 +104,20 @@ def _asked(arguments: Sequence[str]) -> str | None:
     return arguments[0] if arguments and arguments[0] in _COMMANDS else None
 
 
+def _app() -> typer.Typer:
+    """Return as much of the command line as this call needs; a shell that completes runs nothing."""
+    words = begun_words(os.environ)
+    if words is None:
+        return build_app(_asked(sys.argv[1:]))
+    if len(words) > 1:
+        return build_app(_asked(words))
+    return names_app({name: (one.module, one.attribute) for name, one in _COMMANDS.items()})
+
+
 def main() -> None:
     """Run a command; turn our errors into a message, its cure and an exit code."""
     try:
-        build_app(_asked(sys.argv[1:]))()
+        _app()()
     except TocsinError as error:
         print_error(error)
         sys.exit(exit_code_of(error))
