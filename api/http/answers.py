@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import structlog
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -10,6 +12,7 @@ from starlette.responses import Response
 
 from api.http.deps import options_of
 from api.http.error_table import of_error, of_validation, unforeseen
+from api.http.methods import allowed
 from api.http.problem import Problem, problem_response
 from schemas.errors import TocsinError
 
@@ -20,6 +23,7 @@ _log = structlog.get_logger(__name__)
 HANDLED: tuple[type[Exception], ...] = (HTTPException, RequestValidationError, TocsinError)
 """What routes raise on purpose."""
 
+_NOT_ALLOWED: Final = 405
 _SLUGS = {
     400: "bad-request",
     401: "unauthenticated",
@@ -52,7 +56,8 @@ def _problem(connection: HTTPConnection, error: Exception) -> Problem:
             return error
         case HTTPException():
             slug = _SLUGS.get(error.status_code, "refused")
-            return Problem(error.status_code, slug, str(error.detail), headers=error.headers)
+            headers = {"Allow": allowed(connection)} if error.status_code == _NOT_ALLOWED else error.headers
+            return Problem(error.status_code, slug, str(error.detail), headers=headers)
         case RequestValidationError():
             return of_validation(error.errors())
         case TocsinError():

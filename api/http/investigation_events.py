@@ -32,10 +32,15 @@ _QUIET_S: Final = 3.0
 """All is published before the end is told, but heard from other topics: after the end so long a silence is the end."""
 _PING_S: Final = 15
 _RETRY_MS: Final = 2_000
+_EVENT: Final = {
+    "description": "Each event; its data is JSON.",
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+}
 _STREAM: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "Events `status`, `evidence`, `report`, at last `end`; each with an id to resume from.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": _EVENT}},
     },
     204: {"description": "Everything was given before: do not reconnect."},
 }

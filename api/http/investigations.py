@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Annotated, Final, Literal, Self
 
 from fastapi import Query, Response
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from api.http.deps import DepsOf, Traceparent
+from api.http.exact import Aware
 from api.http.idempotency import IdempotencyKey, name_for
 from api.http.listing import Filter, Lists, given
 from api.http.principal import Investigator, Reader
@@ -52,7 +53,7 @@ class NewInvestigation(Record):
 
     incident_id: Annotated[str, Field(max_length=256)] = ""
     service: Annotated[Name, Field()] | None = None
-    at: AwareDatetime | None = None
+    at: Aware | None = None
     """When it was, for a service; now unless given."""
     reason: Annotated[str, Field(max_length=1_000)] = ""
     """Why, for whoever reads it later."""

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal, TypedDict, TypeVar
 
 from fastapi import Depends, Query, Request
-from pydantic import AwareDatetime
 
 from api.http.cursors import Cursors
 from api.http.deps import deps_of, options_of
+from api.http.exact import Aware
 from api.http.principal import principal_of
 from api.http.problem import FieldProblem, Problem
 from api.http.views import Listing
@@ -32,10 +32,8 @@ DEFAULT_SPAN: Final = timedelta(days=30)
 WHOLE_SPAN: Final = timedelta(days=400)
 """Longer than anything is kept."""
 
-Start = Annotated[
-    AwareDatetime | None, Query(description="Not before this instant; 30 days ago unless given.")
-]
-End = Annotated[AwareDatetime | None, Query(description="Not after this instant; now unless given.")]
+Start = Annotated[Aware | None, Query(description="Not before this instant; 30 days ago unless given.")]
+End = Annotated[Aware | None, Query(description="Not after this instant; now unless given.")]
 Filter = Annotated[str, Query(max_length=256)]
 
 _NOT_SIGNED: Final = frozenset({"cursor", "limit"})

@@ -7,6 +7,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.http.described_headers import HEADERS, describe_headers
 from api.http.idempotency import HEADER, KEY_PATTERN, MEANING
 from api.http.problem import ProblemDocument
 
@@ -46,12 +47,13 @@ def _document(app: FastAPI) -> dict[str, Any]:
         servers=[{"url": "/"}],
     )
     components = made.setdefault("components", {})
-    components["securitySchemes"] = _SCHEMES
+    components["securitySchemes"], components["headers"] = _SCHEMES, dict(HEADERS)
     components.setdefault("schemas", {}).update(_problem_schemas())
     made["security"] = [{name: []} for name in _SCHEMES]
     for path, operations in made["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
             _finish(path, operation)
+            describe_headers(path, method, operation)
         if path.startswith("/v1") and "post" in operations:
             _declare_key(operations["post"])
     return made

@@ -41,9 +41,13 @@ _ALWAYS: Final = (400, 401, 403, 413, 422, 429, 500, 503)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the `responses=` of a route that may answer with these problems."""
+    """Return the `responses=` of a route that may answer with these problems; 304, which is none, has no body."""
+    return {status: _problem(status) for status in statuses}
+
+
+def _problem(status: int) -> dict[str, Any]:
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
-    return {status: {"description": _TITLES[status], "content": content} for status in statuses}
+    return {"description": _TITLES[status], **({} if status == 304 else {"content": content})}
 
 
 def api_router(path: str, tag: str) -> APIRouter:

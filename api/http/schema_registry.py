@@ -97,7 +97,7 @@ class _Value(BaseModel):
 class SchemaText(_Value):
     """A schema that a client sends. What else it sends is not looked at."""
 
-    schema_: Annotated[str, Field(alias="schema", max_length=1_000_000)]
+    schema_: Annotated[str, Field(alias="schema", max_length=100_000)]
     schemaType: Literal["AVRO"] = "AVRO"  # noqa: N815 - the registry's name
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from api.http.config.items import ConfigItems, Cursor, Page, PageSize, tell, tell_if_new
 from api.http.deps import DepsOf
 from api.http.etags import IfMatch, IfNoneMatch
+from api.http.exact import Flag, Number, Whole
 from api.http.idempotency import IdempotencyKey
 from api.http.principal import Configurer, Reader
 from api.http.problem import FieldProblem, Problem
@@ -30,17 +31,17 @@ _LONGEST_S: Final = 31_536_000
 class PolicyDraft(Record):
     """A policy as its author writes it; what the fields mean is said at `Policy`."""
 
-    rank: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 100
-    enabled: bool = True
+    rank: Annotated[Whole, Field(ge=-1_000_000, le=1_000_000)] = 100
+    enabled: Flag = True
     condition: Text = ""
     """For example `severity in ["critical", "major"] && alarm_count >= 2`; empty always holds."""
     action: PolicyAction = PolicyAction.INVESTIGATE
-    priority: Annotated[int, Field(ge=0, le=100)] = 50
-    observe_s: Annotated[float, Field(ge=0, le=_LONGEST_S)] = 20.0
-    baseline_s: Annotated[float, Field(gt=0, le=_LONGEST_S)] | None = None
-    lead_s: Annotated[float, Field(ge=0, le=_LONGEST_S)] | None = None
-    cooldown_s: Annotated[float, Field(ge=0, le=_LONGEST_S)] = 3600.0
-    defer_s: Annotated[float, Field(ge=0, le=_LONGEST_S)] = 0.0
+    priority: Annotated[Whole, Field(ge=0, le=100)] = 50
+    observe_s: Annotated[Number, Field(ge=0, le=_LONGEST_S)] = 20.0
+    baseline_s: Annotated[Number, Field(gt=0, le=_LONGEST_S)] | None = None
+    lead_s: Annotated[Number, Field(ge=0, le=_LONGEST_S)] | None = None
+    cooldown_s: Annotated[Number, Field(ge=0, le=_LONGEST_S)] = 3600.0
+    defer_s: Annotated[Number, Field(ge=0, le=_LONGEST_S)] = 0.0
 
 
 class NewPolicy(PolicyDraft):

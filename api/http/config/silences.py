@@ -6,18 +6,19 @@ from __future__ import annotations
 from typing import Annotated, Self
 
 from fastapi import Depends, Request, Response
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from api.http.config.items import ConfigItems, Cursor, Page, PageSize, tell, tell_if_new
 from api.http.deps import DepsOf
 from api.http.etags import IfMatch, IfNoneMatch
+from api.http.exact import Moment
 from api.http.idempotency import IdempotencyKey, name_for
 from api.http.principal import Configurer, Reader
 from api.http.problem import FieldProblem, Problem
 from api.http.route import api_router, problems
 from api.ports import ConfigRules
 from schemas.control import Matcher, MatchOperator, Silence
-from schemas.events.base import Instant, Record, Text
+from schemas.events.base import Record, Text
 
 __all__ = ["SilenceDraft", "router"]
 
@@ -29,10 +30,21 @@ _PATTERNS = frozenset({MatchOperator.REGEX, MatchOperator.NOT_REGEX})
 class SilenceDraft(Record):
     """A silence as its author writes it."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "matchers": [{"field": "service", "operator": "=~", "value": "cart|checkout"}],
+                "starts_at": "2026-03-01T22:00:00Z",
+                "ends_at": "2026-03-02T02:00:00Z",
+                "comment": "database upgrade",
+            }
+        }
+    )
+
     matchers: Annotated[tuple[Matcher, ...], Field(min_length=1, max_length=64)]
     """An alarm is silenced where all of them hold."""
-    starts_at: Instant
-    ends_at: Instant
+    starts_at: Moment
+    ends_at: Moment
     comment: Text = ""
 
     @model_validator(mode="after")

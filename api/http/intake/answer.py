@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +13,9 @@ from api.intake.parsed import ItemProblem, Parsed
 __all__ = ["Accepted", "RejectedItem", "accepted_of", "body_of"]
 
 _TOLD: Final = 1_000
+_PROTOBUF: Final = "application/x-protobuf"
+_LINES: Final = "application/x-ndjson"
+_BATCH: Final = "application/cloudevents-batch+json"
 
 
 class RejectedItem(BaseModel):
@@ -72,7 +76,14 @@ def _rejected(problem: ItemProblem) -> RejectedItem:
     )
 
 
-def body_of(*media_types: str) -> dict[str, Any]:
-    """Return the `openapi_extra` of a route that reads its body itself."""
-    content: dict[str, Any] = {name: {"schema": {}} for name in media_types}
+def body_of(*media_types: str, example: object = None) -> dict[str, Any]:
+    """Return the `openapi_extra` of a route that reads its body itself; `example` is one item as JSON."""
+    content = {name: _content(name, example) for name in media_types}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def _content(media_type: str, example: object) -> dict[str, Any]:
+    if media_type == _PROTOBUF:
+        return {"schema": {"type": "string", "format": "binary"}}
+    shown = {_LINES: json.dumps(example) + "\n", _BATCH: [example]}.get(media_type, example)
+    return {"schema": {}, "example": shown}

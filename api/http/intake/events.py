@@ -7,6 +7,7 @@ from typing import Final
 from starlette.requests import Request
 
 from api.http.idempotency import IdempotencyKey
+from api.http.intake import examples
 from api.http.intake.answer import Accepted, accepted_of, body_of
 from api.http.intake.receive import Parser, Sender, receive
 from api.http.principal import Ingester
@@ -20,10 +21,15 @@ router = api_router("/intake", "intake")
 
 _API: Final = "api"
 _JSON: Final = "application/json"
-_ROWS: Final = body_of(_JSON, "application/x-ndjson")
+_LINES: Final = "application/x-ndjson"
 
 
-@router.post("/alertmanager", status_code=202, responses=problems(415), openapi_extra=body_of(_JSON))
+@router.post(
+    "/alertmanager",
+    status_code=202,
+    responses=problems(415),
+    openapi_extra=body_of(_JSON, example=examples.ALERTMANAGER),
+)
 async def take_alertmanager_notification(
     request: Request, by: Ingester, _key: IdempotencyKey = None
 ) -> Accepted:
@@ -33,7 +39,12 @@ async def take_alertmanager_notification(
     return await _take(request, sender, lambda body, arrival: alertmanager.parse(body, kind, arrival))
 
 
-@router.post("/grafana", status_code=202, responses=problems(415), openapi_extra=body_of(_JSON))
+@router.post(
+    "/grafana",
+    status_code=202,
+    responses=problems(415),
+    openapi_extra=body_of(_JSON, example=examples.GRAFANA),
+)
 async def take_grafana_notification(request: Request, by: Ingester, _key: IdempotencyKey = None) -> Accepted:
     """Take a notification of a webhook contact point of Grafana's alerting."""
     sender = Sender(by, "grafana", "grafana")
@@ -45,7 +56,12 @@ async def take_grafana_notification(request: Request, by: Ingester, _key: Idempo
     "/cloudevents",
     status_code=202,
     responses=problems(415),
-    openapi_extra=body_of("application/cloudevents+json", "application/cloudevents-batch+json", _JSON),
+    openapi_extra=body_of(
+        "application/cloudevents+json",
+        "application/cloudevents-batch+json",
+        _JSON,
+        example=examples.CLOUDEVENT,
+    ),
 )
 async def take_cloudevents(request: Request, by: Ingester, _key: IdempotencyKey = None) -> Accepted:
     """Take CloudEvents 1.0 with events of ours as data: binary, structured, or a batch."""
@@ -57,25 +73,45 @@ async def take_cloudevents(request: Request, by: Ingester, _key: IdempotencyKey 
     )
 
 
-@router.post("/alarms", status_code=202, responses=problems(415), openapi_extra=_ROWS)
+@router.post(
+    "/alarms",
+    status_code=202,
+    responses=problems(415),
+    openapi_extra=body_of(_JSON, _LINES, example=examples.ALARM),
+)
 async def take_alarms(request: Request, by: Ingester, _key: IdempotencyKey = None) -> Accepted:
     """Take alarms: an object, an array of objects, or an object a line."""
     return await _take_rows(request, by, Kind.ALARMS)
 
 
-@router.post("/kpis", status_code=202, responses=problems(415), openapi_extra=_ROWS)
+@router.post(
+    "/kpis",
+    status_code=202,
+    responses=problems(415),
+    openapi_extra=body_of(_JSON, _LINES, example=examples.KPI),
+)
 async def take_kpis(request: Request, by: Ingester, _key: IdempotencyKey = None) -> Accepted:
     """Take KPI samples, one an object, or batches with columns: an object, an array of objects, or an object a line."""
     return await _take_rows(request, by, Kind.KPIS)
 
 
-@router.post("/logs", status_code=202, responses=problems(415), openapi_extra=_ROWS)
+@router.post(
+    "/logs",
+    status_code=202,
+    responses=problems(415),
+    openapi_extra=body_of(_JSON, _LINES, example=examples.LOG),
+)
 async def take_logs(request: Request, by: Ingester, _key: IdempotencyKey = None) -> Accepted:
     """Take log records, one an object, or batches: an object, an array of objects, or an object a line."""
     return await _take_rows(request, by, Kind.LOGS)
 
 
-@router.post("/changes", status_code=202, responses=problems(415), openapi_extra=_ROWS)
+@router.post(
+    "/changes",
+    status_code=202,
+    responses=problems(415),
+    openapi_extra=body_of(_JSON, _LINES, example=examples.CHANGE),
+)
 async def take_changes(request: Request, by: Ingester, _key: IdempotencyKey = None) -> Accepted:
     """Take changes (deploy, config, flag, scale): an object, an array of objects, or an object a line."""
     return await _take_rows(request, by, Kind.CHANGES)

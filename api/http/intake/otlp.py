@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.http.intake import examples
 from api.http.intake.answer import body_of
 from api.http.intake.receive import Counters, Sender, receive, told_why
 from api.http.principal import Ingester
@@ -29,7 +30,7 @@ __all__ = ["router"]
 
 router = api_router("/otlp/v1", "intake")
 
-_BODY: Final = body_of("application/x-protobuf", "application/json")
+_MEDIA_TYPES: Final = ("application/x-protobuf", "application/json")
 _ANSWERS: Final = {
     200: {"content": {name.value: {"schema": {}} for name in Encoding}, "description": "Taken"},
     **problems(415),
@@ -37,7 +38,12 @@ _ANSWERS: Final = {
 _TOLD: Final = 3
 
 
-@router.post("/metrics", response_class=Response, responses=_ANSWERS, openapi_extra=_BODY)
+@router.post(
+    "/metrics",
+    response_class=Response,
+    responses=_ANSWERS,
+    openapi_extra=body_of(*_MEDIA_TYPES, example=examples.OTLP_METRICS),
+)
 async def take_otlp_metrics(request: Request, by: Ingester, counters: Counters) -> Response:
     """Take metrics of OpenTelemetry; what could not be taken is told as partial success."""
     reading = counters.reading(by.tenant)
@@ -57,7 +63,12 @@ async def take_otlp_metrics(request: Request, by: Ingester, counters: Counters) 
     return _answer(response, encoding)
 
 
-@router.post("/logs", response_class=Response, responses=_ANSWERS, openapi_extra=_BODY)
+@router.post(
+    "/logs",
+    response_class=Response,
+    responses=_ANSWERS,
+    openapi_extra=body_of(*_MEDIA_TYPES, example=examples.OTLP_LOGS),
+)
 async def take_otlp_logs(request: Request, by: Ingester) -> Response:
     """Take log records of OpenTelemetry; what could not be taken is told as partial success."""
     encoding = _encoding(request)
