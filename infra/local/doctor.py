@@ -21,6 +21,7 @@ from infra.local.reachability import (
     why_no_redis,
 )
 from infra.local.redis_server import redis_binary
+from infra.local.shown import without_secret
 from infra.local.stack import StackPlan
 from infra.local.state import Addresses, ProcessState, StackState, read_state
 from schemas.errors import TocsinError
@@ -230,7 +231,7 @@ def _addresses(plan: StackPlan, running: Addresses | None, why_not: WhyNot) -> I
 
 
 def _reached(name: str, address: str, why_not: WhyNot) -> Check:
-    shown = _without_secret(address)
+    shown = without_secret(address)
     try:
         why = why_not(address)
     except TocsinError as error:
@@ -239,11 +240,6 @@ def _reached(name: str, address: str, why_not: WhyNot) -> Check:
         return CheckOk(name, f"answers at {shown}")
     cure = "Check that it runs and that the address, the password and the firewall are right."
     return CheckFailed(name, f"{shown}: {why}", cure)
-
-
-def _without_secret(address: str) -> str:
-    scheme, separator, rest = address.rpartition("://")
-    return scheme + separator + rest.rpartition("@")[2].partition("?")[0]
 
 
 def _nearest(folder: Path) -> Path:
