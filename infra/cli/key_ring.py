@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -17,9 +17,12 @@ from infra.runtime.settings import Settings
 from infra.runtime.sql import open_database
 from infra.runtime.sql.keys import SqlKeys
 from schemas.access import ApiKey, KeyEnvironment, Role
+from schemas.events import Audit
 
-__all__ = ["KeyRing", "admin_key_file", "make_first_key", "open_key_ring", "read_admin_key"]
+__all__ = ["KeyRing", "Note", "admin_key_file", "make_first_key", "open_key_ring", "read_admin_key"]
 
+Note = Callable[[Audit], Awaitable[None]]
+_COMMAND_LINE: Final = "cli"
 _FIRST: Final = "made by the first `tocsin up`"
 
 
@@ -30,6 +33,8 @@ class KeyRing:
     keys: SqlKeys
     pepper: bytes
     clock: SystemClock
+    note: Note | None = None
+    """Told of a new key before it is kept, and of a revoked one after: that waits for nobody. None: nobody is told."""
 
     async def make(
         self,
@@ -51,20 +56,40 @@ class KeyRing:
             created_at=now,
             expires_at=now + lasts if lasts else None,
         )
+        await self._tell("create", key, now)
         await self.keys.add(key, minted.presented.digest(self.pepper))
         return key, minted.text
 
     async def revoke(self, tenant: str, key_id: str) -> bool:
         """Return whether the tenant had such a key that held."""
-        return await self.keys.revoke(tenant, key_id, self.clock.now())
+        now = self.clock.now()
+        revoked = await self.keys.revoke(tenant, key_id, now)
+        found = await self.keys.find(key_id) if revoked else None
+        if found is not None:
+            await self._tell("revoke", found.key, now)
+        return revoked
+
+    async def _tell(self, action: str, key: ApiKey, now: datetime) -> None:
+        if self.note is None:
+            return
+        told = Audit(
+            tenant=key.tenant,
+            occurred_at=now,
+            principal=_COMMAND_LINE,
+            action=f"key.{action}",
+            resource=f"key/{key.key_id}",
+            allowed=True,
+            reason=f"roles: {', '.join(sorted(key.roles))}",
+        )
+        await self.note(told)
 
 
 @asynccontextmanager
-async def open_key_ring(settings: Settings) -> AsyncIterator[KeyRing]:
+async def open_key_ring(settings: Settings, note: Note | None = None) -> AsyncIterator[KeyRing]:
     """Open the control database, which need not be in use by a running stack, and close it."""
     pepper = load_pepper(settings.pepper_file, secrets.token_bytes)
     async with open_database(settings.control_database) as database:
-        yield KeyRing(SqlKeys(database), pepper, SystemClock())
+        yield KeyRing(SqlKeys(database), pepper, SystemClock(), note)
 
 
 async def make_first_key(settings: Settings) -> str | None:

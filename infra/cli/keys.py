@@ -10,11 +10,15 @@ from typing import Annotated, Literal
 import typer
 
 from infra.cli.console import emit, err, out, table, when
-from infra.cli.context import load_settings
-from infra.cli.key_ring import open_key_ring
+from infra.cli.context import load_kafka, load_settings
+from infra.cli.key_ring import Note, open_key_ring
 from infra.cli.options import AsJson, DataDir, TenantName
+from infra.local.state import read_state
+from infra.runtime.settings import Settings
 from schemas.access import ApiKey, Role
 from schemas.errors import NotFoundError
+from schemas.events import Audit
+from streams.producer import open_producer
 
 __all__ = ["app"]
 
@@ -41,7 +45,7 @@ def create(
     lasts = timedelta(days=expires_days) if expires_days else None
 
     async def made() -> tuple[ApiKey, str]:
-        async with open_key_ring(settings) as ring:
+        async with open_key_ring(settings, _audit(settings)) as ring:
             return await ring.make(
                 settings.tenant, role or [Role.VIEWER], label=label, environment=environment, lasts=lasts
             )
@@ -79,11 +83,11 @@ def revoke(
     data: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a key hold no longer. The API refuses it within five seconds."""
+    """Let a key hold no longer. The API refuses it within five seconds, also where the audit cannot be told."""
     settings = load_settings(data, tenant)
 
     async def revoked() -> bool:
-        async with open_key_ring(settings) as ring:
+        async with open_key_ring(settings, _audit(settings)) as ring:
             return await ring.revoke(settings.tenant, key_id)
 
     if not asyncio.run(revoked()):
@@ -94,6 +98,22 @@ def revoke(
         emit({"revoked": key_id})
     else:
         out.print(f"revoked {key_id}", highlight=False)
+
+
+def _audit(settings: Settings) -> Note:
+    """Return what sends an event to the broker; where none runs and none is set it says so instead."""
+    state = read_state(settings.data_dir)
+    running = state.addresses.kafka if state is not None and state.is_running() else ""
+    bootstrap = settings.kafka.bootstrap_servers or running
+
+    async def note(event: Audit) -> None:
+        if not bootstrap:
+            err.print("No broker runs: the audit does not tell of this.", highlight=False)
+            return
+        async with open_producer(load_kafka(settings, bootstrap), source="/tocsin/keys") as producer:
+            await producer.publish(event)
+
+    return note
 
 
 def _row(key: ApiKey) -> dict[str, object]:
