@@ -13,9 +13,10 @@ from infra.cli.context import load_settings
 from infra.cli.options import AsJson, DataDir, TenantName
 from infra.cli.remote.client import ask_api
 from infra.cli.remote.completion import investigation_ids
+from infra.cli.remote.here import ask_here
 from infra.cli.remote.options import ApiKeyText, ApiUrl, ContextName, remote_of
 from infra.cli.remote.reading import costs_of
-from infra.cli.tables import Since, ask, since
+from infra.cli.tables import Since, since
 from schemas.errors import InvalidRequestError
 from sinks.clickhouse.queries.conditions import WideScope
 from sinks.clickhouse.queries.costs import CostDimension, CostFilter, CostGroup, costs_by
@@ -57,7 +58,7 @@ def costs(
         return
     everyone = all_tenants or (by is CostDimension.TENANT and tenant is None)
     scope = WideScope(None if everyone else (settings.tenant,), *since(window))
-    found = ask(settings, lambda clickhouse: costs_by(clickhouse, by, scope, only))
+    found = ask_here(settings, lambda clickhouse: costs_by(clickhouse, by, scope, only))
     told = {"by": by.value, "groups": [_json(one) for one in found.groups], "total": _json(found.total)}
     _print({**told, "sql": found.info.sql}, sql=sql, as_json=as_json)
 

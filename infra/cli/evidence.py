@@ -15,10 +15,10 @@ from infra.cli.options import AsJson, DataDir, Limit, TenantName
 from infra.cli.reading import open_topics
 from infra.cli.remote.client import ask_api
 from infra.cli.remote.completion import investigation_ids
+from infra.cli.remote.here import ask_here
 from infra.cli.remote.options import ApiKeyText, ApiUrl, ContextName, remote_of
 from infra.cli.remote.place import Endpoint
 from infra.cli.remote.reading import evidence_of as evidence_over_http
-from infra.cli.tables import ask
 from infra.runtime.clock import SystemClock
 from infra.runtime.settings import Settings
 from schemas.errors import InvalidRequestError
@@ -65,7 +65,7 @@ def evidence(
     if endpoint is not None:
         rows = ask_api(endpoint, lambda api: evidence_over_http(api, investigation, step=step, limit=limit))
     else:
-        landed = ask(
+        landed = ask_here(
             settings, lambda clickhouse: _rows(clickhouse, settings.tenant, investigation, step, limit)
         )
         rows = [{"evidence_id": one.event_id, **one.model_dump(mode="json")} for one in landed]

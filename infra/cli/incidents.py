@@ -14,10 +14,11 @@ from infra.cli.context import load_settings
 from infra.cli.options import AsJson, DataDir, Limit, TenantName
 from infra.cli.remote.client import ask_api
 from infra.cli.remote.completion import investigation_ids
+from infra.cli.remote.here import ask_here
 from infra.cli.remote.options import ApiKeyText, ApiUrl, ContextName, remote_of
 from infra.cli.remote.place import Endpoint
 from infra.cli.remote.reading import incidents_of, report_of
-from infra.cli.tables import Since, ask, since
+from infra.cli.tables import Since, since
 from schemas.events import Incident, Report
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.queries.conditions import Scope
@@ -67,7 +68,7 @@ def incidents(
         reports = await list_reports(clickhouse, scope, limit=limit * 10)
         return found.rows, {one.incident_id: one for one in reversed(reports.rows)}
 
-    rows, reports = ask(settings, question)
+    rows, reports = ask_here(settings, question)
     told = [{**one.model_dump(mode="json"), "report": _brief(reports.get(one.incident_id))} for one in rows]
     _print(told, [_row(one, reports.get(one.incident_id)) for one in rows], as_json)
 
@@ -156,7 +157,7 @@ def report(
             wanted = latest.rows[0].investigation_id if latest.rows else "latest"
         return await get_report(clickhouse, tenant=settings.tenant, investigation_id=wanted)
 
-    show_report(ask(settings, question), form, as_json=as_json)
+    show_report(ask_here(settings, question), form, as_json=as_json)
 
 
 def _show_remote(

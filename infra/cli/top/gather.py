@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from infra.cli.remote.client import ApiClient
 from infra.cli.top.flow import FlowSource, RateWindow
 from infra.cli.top.look import (
+    OPENED_AT_MOST,
     Investigating,
     Look,
     OpenIncident,
@@ -126,7 +127,7 @@ class Gatherer:
 
     async def _opened(self, now: datetime) -> int:
         asked = {"start": (now - _RECENT).isoformat()}
-        return len(await self.api.rows("/v1/incidents", asked, 1_000))
+        return len(await self.api.rows("/v1/incidents", asked, OPENED_AT_MOST))
 
     async def _investigations(self) -> tuple[tuple[Investigating, ...], bool]:
         states = tuple(one.value for one in _NOT_ENDED)

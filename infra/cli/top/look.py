@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 __all__ = [
+    "OPENED_AT_MOST",
     "Investigating",
     "Look",
     "OpenIncident",
@@ -17,6 +18,9 @@ __all__ = [
     "Spending",
     "StageLag",
 ]
+
+OPENED_AT_MOST: Final = 500
+"""Incidents that are counted: a page of the API, also in a storm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,7 @@ class Look:
     """Open ones: the most severe first, of those the newest."""
     more_incidents: bool = False
     opened_in_10_min: int | None = None
+    """Counted up to OPENED_AT_MOST."""
     investigations: tuple[Investigating, ...] | None = None
     """Running, waiting and queued ones, those at work first."""
     more_investigations: bool = False

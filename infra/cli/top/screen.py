@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from infra.cli.top.look import Look, Rates, Spending
+from infra.cli.top.look import OPENED_AT_MOST, Look, Rates, Spending
 
 __all__ = ["Screen", "ago", "money"]
 
@@ -99,7 +99,7 @@ def _parts(look: Look) -> Text:
             continue
         word = {"ready": "up"}.get(one.status, one.status.replace("_", " ").upper())
         told.append(f"{one.name} ").append(word, "green" if one.status == "ready" else "bold red")
-        told.append(f" ({one.restarts} restarts)  " if one.restarts else "  ", "yellow")
+        told.append(f" (restarts: {one.restarts})  " if one.restarts else "  ", "yellow")
     told.rstrip()
     return told
 
@@ -152,7 +152,7 @@ def _rates(look: Look) -> list[tuple[str, str]]:
     rates = look.rates or Rates()
     return [
         ("alarms in", _per_second(rates.alarms_per_s)),
-        ("incidents opened", f"{_known(look.opened_in_10_min)} in 10 min"),
+        ("incidents opened", f"{_counted(look.opened_in_10_min)} in 10 min"),
         ("evidence out", _per_second(rates.evidence_per_s)),
         (f"{rates.landed_unit} landed", _per_second(rates.landed_per_s)),
     ]
@@ -270,5 +270,7 @@ def _per_second(rate: float | None) -> str:
     return f"{rate:,.0f}/s" if rate >= 10 or rate == 0 else f"{rate:.2g}/s"
 
 
-def _known(count: int | None) -> str:
-    return _UNKNOWN if count is None else f"{count:,}"
+def _counted(opened: int | None) -> str:
+    if opened is None:
+        return _UNKNOWN
+    return f"{opened:,}{'+' if opened >= OPENED_AT_MOST else ''}"

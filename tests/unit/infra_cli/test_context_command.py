@@ -13,7 +13,13 @@ from typer.testing import CliRunner, Result
 
 from infra.cli.main import app
 from infra.cli.remote.completion import context_names, incident_ids, investigation_ids
-from schemas.errors import ConfigurationError, InvalidRequestError, NotFoundError, TocsinError
+from schemas.errors import (
+    ConfigurationError,
+    InvalidRequestError,
+    NotFoundError,
+    TocsinError,
+    UnavailableError,
+)
 from tests.unit.infra_cli.test_remote_contexts import KeptInMemory
 
 FAR = "https://tocsin.example.com"
@@ -154,3 +160,11 @@ def test_where_nobody_answers_no_id_is_completed() -> None:
     assert incident_ids(nobody, "") == []
     assert investigation_ids(nobody, "") == []
     assert investigation_ids(SimpleNamespace(params={}), "inv") == []
+
+
+@pytest.mark.parametrize("command", ["incidents", "report", "costs", "evidence inv_1", "top", "follow inv_1"])
+def test_nowhere_to_ask_tells_of_here_and_elsewhere(command: str) -> None:
+    done = CliRunner().invoke(app, command.split())
+    assert isinstance(done.exception, UnavailableError)
+    assert "tocsin up" in done.exception.cure
+    assert "tocsin context add" in done.exception.cure

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from infra.cli.top.look import (
+    OPENED_AT_MOST,
     Investigating,
     Look,
     OpenIncident,
@@ -91,7 +92,7 @@ def words(text: str) -> list[str]:
 def test_a_calm_installation_is_told_in_figures() -> None:
     lines = words(shown(CALM))
     assert lines[0] == "tocsin top prod tenant acme ready 12:00:00Z"
-    assert lines[1] == "broker ok redis ok land up stream up (2 restarts)"
+    assert lines[1] == "broker ok redis ok land up stream up (restarts: 2)"
     page = "\n".join(lines)
     assert "land 12,345 kpis.raw" in page
     assert "alarms in 12/s" in page
@@ -110,7 +111,7 @@ def test_what_is_not_well_is_a_word_not_only_a_colour() -> None:
     page = shown(sick)
     assert "not ready" in page
     assert "broker DOWN no answer within 2 s" in page
-    assert "land GAVE UP (9 restarts)" in page
+    assert "land GAVE UP (restarts: 9)" in page
 
 
 def test_what_is_not_known_is_not_zero() -> None:
@@ -143,6 +144,11 @@ def test_entries_without_a_price_are_told() -> None:
     assert "this month ?" in page
     assert "of its budget $100.00" in page
     assert "%)" not in page
+
+
+def test_more_incidents_than_are_counted_are_told_as_more() -> None:
+    assert "500+ in 10 min" in shown(replace(CALM, opened_in_10_min=OPENED_AT_MOST))
+    assert "499 in 10 min" in shown(replace(CALM, opened_in_10_min=OPENED_AT_MOST - 1))
 
 
 def test_titles_are_text_whatever_is_in_them() -> None:
