@@ -98,7 +98,7 @@ class RegistryClient:
 
     async def lookup(self, subject: str, schema: str) -> Enrolled | None:
         """Return which version of the subject this schema is; None where it is none."""
-        response = await self._ask("POST", f"subjects/{_quoted(subject)}", {"schema": schema})
+        response = await self._ask("POST", f"subjects/{_quoted(subject)}", _body(schema))
         return None if self._says_absent(response) else self._parsed(Enrolled, response)
 
     async def register(self, subject: str, schema: str) -> int:
@@ -107,7 +107,7 @@ class RegistryClient:
         Raises:
             ConfigurationError: also when the registry does not take it, and then says why.
         """
-        response = await self._ask("POST", f"subjects/{_quoted(subject)}/versions", {"schema": schema})
+        response = await self._ask("POST", f"subjects/{_quoted(subject)}/versions", _body(schema))
         if response.is_success:
             return self._parsed(_Id, response).id
         why = await self._complaints(subject, schema) if response.status_code == HTTPStatus.CONFLICT else ()
@@ -135,7 +135,7 @@ class RegistryClient:
     async def _complaints(self, subject: str, schema: str) -> tuple[str, ...]:
         """What the latest version's readers miss: not every registry says it when it refuses."""
         path = f"compatibility/subjects/{_quoted(subject)}/versions/latest?verbose=true"
-        response = await self._ask("POST", path, {"schema": schema})
+        response = await self._ask("POST", path, _body(schema))
         return (self._parsed(_Compatible, response).messages or ()) if response.is_success else ()
 
     async def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> httpx.Response:
@@ -246,6 +246,11 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+def _body(schema: str) -> dict[str, str]:
+    """The kind is the default; Apicurio, where it is left out, guesses, and not always right."""
+    return {"schema": schema, "schemaType": "AVRO"}
 
 
 def _quoted(subject: str) -> str:

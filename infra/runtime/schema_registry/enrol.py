@@ -122,7 +122,7 @@ class _Enrolment:
         return (*past, current)
 
     async def _current(self, subject: str, ours: RegisteredSchema) -> RegisteredSchema:
-        text = json.dumps(ours.schema, separators=(",", ":"), ensure_ascii=False)
+        text = _text(ours)
         found = await self.client.lookup(subject, text)
         if found is not None:
             return replace(ours, id=found.id, version=found.version)
@@ -151,3 +151,9 @@ class _Enrolment:
             else:
                 known += [one] if one.topic == current.topic else []
         return known
+
+
+def _text(ours: RegisteredSchema) -> str:
+    """Apicurio takes the text `"{}"`, as a default, for an empty object, and refuses the schema; escaped it means the same."""
+    text = json.dumps(ours.schema, separators=(",", ":"), ensure_ascii=False)
+    return text.replace('"{}"', r'"\u007b}"')

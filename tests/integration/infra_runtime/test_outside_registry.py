@@ -93,6 +93,16 @@ async def test_what_is_missing_is_put_there_once_and_takes_the_registrys_ids(
         assert {one.version for one in schemas.current.values()} == {1}
 
 
+async def test_the_registry_has_our_schema_to_the_letter_but_for_what_apicurio_takes_for_an_object(
+    registry: RegistryServer,
+) -> None:
+    await _opened(_at(registry))
+
+    text = registry.subjects[SUBJECT][0].schema
+    assert json.loads(text) == OURS.schema
+    assert '"{}"' not in text
+
+
 async def test_events_carry_the_registrys_id_and_both_kinds_of_id_are_read(registry: RegistryServer) -> None:
     schemas = await _opened(_at(registry))
     found = evidence("acme")
