@@ -6,7 +6,7 @@ In-memory adapters are in `agents.investigation.memory`. Every method that waits
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -136,6 +136,9 @@ class Publisher(Protocol):
 class Lease(Protocol):
     async def still_held(self) -> bool:
         """Return whether this worker may still write for this investigation."""
+
+    def idle(self) -> AbstractContextManager[None]:
+        """Return what is entered to wait in: a worker that has to stop cuts the investigation off there at once."""
 
 
 class Cancellation(Protocol):

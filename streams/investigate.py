@@ -132,7 +132,7 @@ class Investigations:
             await self._teller.tell(request, InvestigationState.RUNNING, told)
         run = LeasedRun(request, attempt, held, stop, self._cancelled, self._teller)
         try:
-            outcome = await _unless_lost(self._investigator, run)
+            outcome = await _unless_over(self._investigator, run)
         except TerminalError as error:
             outcome = Rejected("investigation_failed", str(error))
         return await self._conclude(request, outcome, attempt)
@@ -182,16 +182,24 @@ def investigate_worker(  # noqa: PLR0913 - its collaborators
     )
 
 
-async def _unless_lost(investigator: Investigator, run: LeasedRun) -> Outcome:
-    """Run the investigation, and cut it off where the lease is lost: another worker may be writing by now."""
+async def _unless_over(investigator: Investigator, run: LeasedRun) -> Outcome:
+    """Run the investigation, and cut it off where the lease is lost: another worker may be writing by now.
+
+    So it is at a stop, where that costs nothing.
+    """
+    name = run.request.investigation_id
     work = asyncio.ensure_future(investigator.investigate(run.request, run))
     lost = asyncio.ensure_future(run.held.lost.wait())
+    idle = asyncio.ensure_future(run.may_be_cut_off())
     try:
-        await asyncio.wait({work, lost}, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            raise LeaseLostError(f"the lease of {run.request.investigation_id} is lost")
-        return work.result()
+        await asyncio.wait({work, lost, idle}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        raise LeaseLostError(
+            f"the lease of {name} is lost" if lost.done() else f"{name} is let go while it waits"
+        )
     finally:
         work.cancel()
         lost.cancel()
-        await asyncio.gather(work, lost, return_exceptions=True)
+        idle.cancel()
+        await asyncio.gather(work, lost, idle, return_exceptions=True)

@@ -6,6 +6,7 @@ Unless a method says otherwise it may raise RetryableError, which makes the call
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
@@ -137,6 +138,14 @@ class Run(Protocol):
     @property
     def stopping(self) -> bool:
         """The worker must let go (shutdown, rebalance, lost lease): end at the next checkpoint."""
+        ...
+
+    def idle(self) -> AbstractContextManager[None]:
+        """Return what is entered to wait in, for data or for a place; by several steps at once if need be.
+
+        A worker that must let go cuts the run off there at once, and does not wait for its next checkpoint: what is
+        done again costs little.
+        """
         ...
 
     @property

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from schemas.errors import LeaseLostError
 from schemas.events import InvestigationRequested, InvestigationState, InvestigationStatus
@@ -48,6 +49,14 @@ class Teller:
         await self.publisher.publish(status)
 
 
+@dataclass(slots=True)
+class _Idle:
+    """How many of a run's steps wait; several do where they go side by side."""
+
+    steps: int = 0
+    some: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 @dataclass(frozen=True, slots=True)
 class LeasedRun:
     """The Run of streams.ports. `cancelled` holds the reasons by investigation, and changes meanwhile."""
@@ -58,6 +67,7 @@ class LeasedRun:
     stop: asyncio.Event
     cancelled: Mapping[str, str]
     teller: Teller
+    _idle: _Idle = field(default_factory=_Idle)
 
     @property
     def fencing_token(self) -> int:
@@ -66,6 +76,23 @@ class LeasedRun:
     @property
     def stopping(self) -> bool:
         return self.stop.is_set() or self.held.lost.is_set()
+
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        """See Run."""
+        self._idle.steps += 1
+        self._idle.some.set()
+        try:
+            yield
+        finally:
+            self._idle.steps -= 1
+            if not self._idle.steps:
+                self._idle.some.clear()
+
+    async def may_be_cut_off(self) -> None:
+        """Return once the worker must let go and the run is idle."""
+        await self.stop.wait()
+        await self._idle.some.wait()
 
     @property
     def taken_back(self) -> str:

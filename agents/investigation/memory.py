@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -146,6 +147,9 @@ class AlwaysFresh:
 class AlwaysHeld:
     async def still_held(self) -> bool:
         return True
+
+    def idle(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 class NeverCancelled:

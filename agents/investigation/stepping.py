@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from agents.investigation.context import RunContext
 from schemas.errors import LeaseLostError
@@ -68,7 +68,9 @@ async def place(step: str, context: RunContext) -> AsyncIterator[None]:
         await hold(context)
         told = status(InvestigationState.QUEUED, step, "waiting for its turn", context)
         await context.ports.publisher.publish(told)
-    async with gate.place(context.request):
+    async with AsyncExitStack() as held:
+        with context.ports.lease.idle():
+            await held.enter_async_context(gate.place(context.request))
         yield
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -82,6 +83,9 @@ class LeaseUntil:
     async def still_held(self) -> bool:
         self.questions -= 1
         return self.questions >= 0
+
+    def idle(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 @dataclass(slots=True)

@@ -44,7 +44,8 @@ async def wait(state: GraphState, context: RunContext) -> WaitDelta:
             told = f"waiting for {', '.join(late)} to land"
             waiting = status(InvestigationState.WAITING, "wait", told, context, state.plan.round)
             await context.ports.publisher.publish(waiting)
-        await clock.sleep(pause_s)
+        with context.ports.lease.idle():
+            await clock.sleep(pause_s)
         pause_s = min(pause_s * _SLOWER, settings.wait_poll_s * _SLOWEST)
         await hold(context)
     return {"late": ()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -36,6 +37,8 @@ __all__ = ["run"]
 _TAKEN_ON = 1_000
 """Investigations begun at a time; most wait for their data, and `max_concurrent` bounds the steps that work."""
 _FRESHNESS_S = 0.5
+_GRACE_S = 1.5
+"""What works at a stop may end its step: `tocsin down` leaves a role half of its ten seconds, to commit and disconnect too."""
 
 
 async def run(process: RoleProcess, stop: asyncio.Event) -> None:
@@ -65,7 +68,7 @@ async def run(process: RoleProcess, stop: asyncio.Event) -> None:
         handler,
         process.office(producer),
         process.clock,
-        limits=Limits(concurrency=_TAKEN_ON, in_flight_per_partition=_TAKEN_ON),
+        limits=Limits(concurrency=_TAKEN_ON, in_flight_per_partition=_TAKEN_ON, grace_s=_GRACE_S),
         recorder=process.recorder,
     )
     await consumer.run(stop)
@@ -143,6 +146,9 @@ class _RunLease:
     async def still_held(self) -> bool:
         return not self.run.stopping
 
+    def idle(self) -> AbstractContextManager[None]:
+        return self.run.idle()
+
 
 class _Persist:
     """Satisfies agents.ports.Cancellation.
@@ -161,6 +167,9 @@ class _Unheld:
 
     async def still_held(self) -> bool:
         return False
+
+    def idle(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     async def reason(self, tenant: str, investigation_id: str) -> str:
         raise NotImplementedError(f"{tenant}'s {investigation_id} runs without its own ports")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -29,6 +30,9 @@ class Asked:
     stopping: bool = False
     attempt: int = 1
     fencing_token: int = 1
+
+    def idle(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     async def progress(
         self,

@@ -332,3 +332,63 @@ async def test_a_defect_is_told_before_the_request_is_buried(house: House) -> No
     await house.handler.given_up(_message(request()), Rejected("defect", "ZeroDivisionError()"))
     assert house.events.states == ["failed"]
     assert house.markers.done == {"inv_1"}
+
+
+async def test_a_stop_cuts_off_at_once_what_only_waits(house: House) -> None:
+    left = asyncio.Event()
+
+    async def waiting(run: Run) -> Outcome:
+        try:
+            with run.idle():
+                house.stop.set()
+                await asyncio.Event().wait()
+        finally:
+            left.set()
+        return Done()
+
+    house.investigator.script = waiting
+    with pytest.raises(LeaseLostError, match="let go"):
+        await house.handle(request())
+    assert left.is_set()
+    assert house.lease.held == {}
+    assert house.markers.done == set(), "the next worker goes on with it"
+
+
+async def test_a_stop_lets_a_step_that_works_come_to_its_end(house: House) -> None:
+    async def working(run: Run) -> Outcome:
+        with run.idle():
+            await asyncio.sleep(0)
+        house.stop.set()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return Done()
+
+    house.investigator.script = working
+    assert await house.handle(request()) == Done()
+
+
+async def test_a_run_that_comes_to_wait_after_the_stop_is_cut_off_there(house: House) -> None:
+    async def working(run: Run) -> Outcome:
+        house.stop.set()
+        await asyncio.sleep(0)
+        with run.idle():
+            await asyncio.Event().wait()
+        return Done()
+
+    house.investigator.script = working
+    with pytest.raises(LeaseLostError, match="let go"):
+        await house.handle(request())
+
+
+async def test_a_run_is_idle_while_one_of_its_steps_waits(house: House) -> None:
+    async def side_by_side(run: Run) -> Outcome:
+        with run.idle():
+            with run.idle():
+                await asyncio.sleep(0)
+            house.stop.set()
+            await asyncio.Event().wait()
+        return Done()
+
+    house.investigator.script = side_by_side
+    with pytest.raises(LeaseLostError, match="let go"):
+        await house.handle(request())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from agents.investigation.run import Investigations
 from agents.ports import Landed
 from schemas.events.investigation import InvestigationRequested
 from tests.fakes.incident_data import bad_deploy
-from tests.fakes.incident_ports import quick, states_and_steps
+from tests.fakes.incident_ports import Landing, StepClock, quick, states_and_steps
 
 
 class Places:
@@ -159,3 +159,60 @@ async def test_the_event_loop_answers_while_an_analysis_runs(
     outcome = await Investigations(ports.settings).investigate(request_for(bad_deploy()), ports)
     assert isinstance(outcome, Reported)
     assert answered.is_set()
+
+
+class SeenIdle:
+    """A Lease that knows how many steps are idle."""
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    async def still_held(self) -> bool:
+        return True
+
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        self.now += 1
+        try:
+            yield
+        finally:
+            self.now -= 1
+
+
+class LooksAtIdleness(StepClock):
+    """A clock that notes at each pause how many steps were idle."""
+
+    def __init__(self, lease: SeenIdle) -> None:
+        super().__init__()
+        self.lease = lease
+        self.seen: list[int] = []
+
+    async def sleep(self, delay_s: float) -> None:
+        self.seen.append(self.lease.now)
+        await super().sleep(delay_s)
+
+
+async def test_an_investigation_is_idle_while_its_data_are_missing_and_not_when_it_works() -> None:
+    data, lease = bad_deploy(), SeenIdle()
+    clock = LooksAtIdleness(lease)
+    never = Landing([{Source.LOGS: Landed()}])
+    ports = replace(memory_ports(data, quick(data)), lease=lease, clock=clock, freshness=never)
+
+    outcome = await Investigations(ports.settings).investigate(request_for(data), ports)
+
+    assert isinstance(outcome, Reported)
+    assert clock.seen
+    assert set(clock.seen) == {1}
+    assert lease.now == 0
+
+
+async def test_an_investigation_is_idle_while_it_queues_for_a_place() -> None:
+    data, lease, places = bad_deploy(), SeenIdle(), Places(1)
+    ports = replace(memory_ports(data, quick(data)), lease=lease, gate=places)
+    async with places.place(request_for(data)):
+        run = asyncio.create_task(Investigations(ports.settings).investigate(request_for(data), ports))
+        async with asyncio.timeout(60):
+            while not lease.now:  # noqa: ASYNC110 - the queue tells nobody
+                await asyncio.sleep(0)
+    assert isinstance(await run, Reported)
+    assert lease.now == 0
