@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterator
 from functools import partial
 from typing import assert_never
 
@@ -14,20 +15,25 @@ from infra.cli.context import load_kafka, load_settings
 from infra.cli.exit_codes import ExitCode
 from infra.cli.local_stack import GivenPorts, plan_of
 from infra.cli.options import AsJson, Broker, DataDir
+from infra.cli.schemas import missing_schemas
 from infra.local.doctor import Check, CheckFailed, CheckOk, CheckWarning, examine, this_machine
 from infra.local.ports import PortBook
-from infra.runtime.settings import Settings
+from infra.runtime.settings import KafkaSection, Settings
+from schemas.errors import TocsinError
 from streams.connecting import find_problem
 
 __all__ = ["doctor"]
+
+_REGISTRY = "schema registry"
 
 
 def doctor(broker: Broker = "tansu", data: DataDir = None, as_json: AsJson = False) -> None:
     """Say what is missing, unreachable or misconfigured on this machine, and how to cure it."""
     settings = load_settings(data)
     plan = plan_of(settings, broker, GivenPorts())
-    checks = examine(
-        plan, PortBook(random.SystemRandom()), this_machine(), kafka=partial(_try_kafka, settings)
+    checks = (
+        *examine(plan, PortBook(random.SystemRandom()), this_machine(), kafka=partial(_try_kafka, settings)),
+        *_registry_checks(settings.kafka),
     )
     if as_json:
         emit([_row(check) for check in checks])
@@ -45,6 +51,28 @@ def _try_kafka(settings: Settings, bootstrap: str) -> None:
     problem = asyncio.run(find_problem(kafka))
     if problem is not None:
         raise problem.error()
+
+
+def _registry_checks(section: KafkaSection) -> Iterator[Check]:
+    """Ask the schema registry, where one is named, for every schema. Blocks."""
+    if not section.schema_registry_urls:
+        return
+    try:
+        missing = asyncio.run(missing_schemas(section))
+    except TocsinError as error:
+        yield CheckFailed(_REGISTRY, str(error), error.cure)
+        return
+    where = ", ".join(section.schema_registry_urls)
+    if not missing:
+        yield CheckOk(_REGISTRY, f"{where} has every schema")
+    elif section.schema_registry_register:
+        yield CheckOk(_REGISTRY, f"{where} answers; {len(missing)} schemas are put there at the first start")
+    else:
+        yield CheckFailed(
+            _REGISTRY,
+            f"{where} does not have {', '.join(missing)}",
+            "Run `tocsin topics` once with TOCSIN_KAFKA__SCHEMA_REGISTRY_REGISTER=true.",
+        )
 
 
 def _row(check: Check) -> dict[str, str]:

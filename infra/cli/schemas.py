@@ -18,7 +18,7 @@ from schemas.topics import TopicNames
 if TYPE_CHECKING:
     from infra.runtime.schema_registry import RegistryAddress
 
-__all__ = ["open_reading_schemas", "open_schemas", "registry_address"]
+__all__ = ["missing_schemas", "open_reading_schemas", "open_schemas", "registry_address"]
 
 
 def registry_address(section: KafkaSection) -> RegistryAddress | None:
@@ -75,6 +75,17 @@ async def open_reading_schemas(section: KafkaSection) -> AsyncIterator[SchemaReg
     with _logs_aside():
         async with open_schemas_by_id(address, SystemClock()) as schemas:
             yield schemas
+
+
+async def missing_schemas(section: KafkaSection) -> tuple[str, ...]:
+    """Return the subjects that an outside registry does not have as we write them. Raises like `open_schemas`, at once."""
+    address = registry_address(section)
+    if address is None:
+        return ()
+    from infra.runtime.schema_registry import missing_subjects, open_client  # noqa: PLC0415 - as above
+
+    async with open_client(address) as client:
+        return await missing_subjects(client, TopicNames(section.topic_prefix))
 
 
 @contextmanager

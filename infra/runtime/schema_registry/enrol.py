@@ -19,7 +19,7 @@ from schemas.errors import ConfigurationError, InvalidEventError, UnavailableErr
 from schemas.registry import RegisteredSchema, SchemaRegistry, builtin_registry
 from schemas.topics import CATALOGUE, TopicNames
 
-__all__ = ["RegistryPolicy", "enrol", "open_schema_registry", "open_schemas_by_id"]
+__all__ = ["RegistryPolicy", "enrol", "missing_subjects", "open_schema_registry", "open_schemas_by_id"]
 
 _log = structlog.get_logger(__name__)
 
@@ -107,6 +107,17 @@ async def enrol(
     return SchemaRegistry(by_id={**ours.by_id, **by_id}, current=current)
 
 
+async def missing_subjects(client: RegistryClient, names: TopicNames) -> tuple[str, ...]:
+    """Return the subjects under which the registry does not have what we write; changes nothing. Asked once.
+
+    Raises:
+        UnavailableError, ConfigurationError: like the client.
+    """
+    ours = builtin_registry().current
+    subjects = {_subject(names, topic): _text(ours[topic]) for topic in CATALOGUE}
+    return tuple([name for name, text in subjects.items() if await client.lookup(name, text) is None])
+
+
 @dataclass(frozen=True, slots=True)
 class _Enrolment:
     client: RegistryClient
@@ -116,7 +127,7 @@ class _Enrolment:
 
     async def topic(self, ours: RegisteredSchema) -> tuple[RegisteredSchema, ...]:
         """Return what the registry knows of one topic's past, and last what we write."""
-        subject = f"{self.names.on_broker(ours.topic)}-value"
+        subject = _subject(self.names, ours.topic)
         current = await self._current(subject, ours)
         past = await self._past(subject, current) if self.policy.history else []
         return (*past, current)
@@ -151,6 +162,10 @@ class _Enrolment:
             else:
                 known += [one] if one.topic == current.topic else []
         return known
+
+
+def _subject(names: TopicNames, topic: str) -> str:
+    return f"{names.on_broker(topic)}-value"
 
 
 def _text(ours: RegisteredSchema) -> str:
