@@ -18,6 +18,7 @@ from infra.cli.manual import manual_request
 from infra.cli.options import AsJson, DataDir, TenantName
 from infra.cli.publishing import open_publisher
 from infra.cli.reading import open_topics
+from infra.cli.remote.completion import incident_ids
 from infra.cli.rows import instant
 from infra.cli.tables import address_of, ask
 from infra.runtime.clock import SystemClock
@@ -47,7 +48,9 @@ _ASK_AGAIN_S = 0.3
 
 
 def investigate(
-    incident: Annotated[str, typer.Argument(help="The incident's id.", show_default=False)] = "",
+    incident: Annotated[
+        str, typer.Argument(help="The incident's id.", show_default=False, autocompletion=incident_ids)
+    ] = "",
     service: Annotated[str, typer.Option("--service", "-s", help="Look at this service instead.")] = "",
     at: Annotated[
         str | None, typer.Option("--at", help="When it was: unix seconds or ISO 8601.", show_default="now")

@@ -47,12 +47,12 @@ def top(
 ) -> None:
     """Show lag, rates, open incidents, running investigations and costs, live until Ctrl-C.
 
-    With --json it prints one object a look. Where standard output is no terminal it looks once.
+    With --json it prints one object a look. Where standard output is no terminal, or one that cannot move its cursor, it looks once.
     """
     settings = load_settings(data)
     elsewhere = remote_of(settings, context, url, key, data)
     endpoint = elsewhere or of_stack(Asked(key=key), settings)
-    once = once or not (as_json or out.is_terminal)
+    once = once or not (as_json or (out.is_terminal and not out.is_dumb_terminal))
     try:
         asyncio.run(_run(endpoint, None if elsewhere else settings, interval, once=once, as_json=as_json))
     except (KeyboardInterrupt, asyncio.CancelledError):
