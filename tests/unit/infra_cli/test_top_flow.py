@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from prometheus_client import generate_latest
 
 from infra.cli.top.flow import MetricsFlow, RateWindow, flow_of_pages, flow_of_topics
@@ -98,19 +96,6 @@ def test_a_role_that_began_anew_begins_the_rates_anew() -> None:
     window.rates(2, totals(1_002), "rows")
     assert window.rates(4, totals(3), "rows").alarms_per_s is None
     assert window.rates(6, totals(7), "rows").alarms_per_s == 2.0
-
-
-@given(st.lists(st.tuples(st.floats(0.1, 60), st.floats(0, 1e6)), max_size=40))
-def test_what_flows_in_is_never_negative_and_never_above_the_largest(
-    steps: list[tuple[float, float]],
-) -> None:
-    window, now, total, fastest = RateWindow(), 0.0, 0.0, 0.0
-    window.rates(now, totals(total), "rows")
-    for seconds, flowed in steps:
-        now, total, fastest = now + seconds, total + flowed, max(fastest, flowed / seconds)
-        rate = window.rates(now, totals(total), "rows").alarms_per_s
-        assert rate is not None
-        assert 0 <= rate <= fastest * 1.001 + 1e-6
 
 
 async def test_a_role_that_does_not_answer_is_left_out() -> None:

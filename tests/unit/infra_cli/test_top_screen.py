@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from rich.console import Console
 
 from infra.cli.top.look import (
@@ -189,29 +187,6 @@ def test_colours_are_for_terminals() -> None:
     look = replace(CALM, incidents=(incident(1),))
     assert "\x1b[" in shown(look, colours=True)
     assert "\x1b[" not in shown(look)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    width=st.integers(30, 200),
-    height=st.integers(30, 80),
-    incidents=st.integers(0, 90),
-    investigations=st.integers(0, 90),
-    title=st.text(st.characters(categories=("L", "N", "P", "Zs")), max_size=200),
-)
-def test_no_line_is_wider_and_no_page_higher_than_the_terminal(
-    width: int, height: int, incidents: int, investigations: int, title: str
-) -> None:
-    look = replace(
-        CALM,
-        incidents=tuple(incident(number, title or "x") for number in range(incidents)),
-        investigations=tuple(map(investigating, range(investigations))),
-    )
-    text = io.StringIO()
-    console = Console(file=text, width=width, height=height)
-    rendered = console.render_lines(Screen(look), console.options)
-    assert len(rendered) <= height
-    assert all(sum(segment.cell_length for segment in line) <= width for line in rendered)
 
 
 @pytest.mark.parametrize(
