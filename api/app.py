@@ -21,7 +21,7 @@ from api.http import (
     topics,
 )
 from api.http.answers import HANDLED, answer
-from api.http.config import policies, runbooks, silences, tenant, topology
+from api.http.config import policies, runbooks, silences, tenant, tenants, topology
 from api.http.edge import Edge
 from api.http.gate import Gate
 from api.http.intake import events, otlp, prometheus
@@ -40,6 +40,7 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     topology.router,
     runbooks.router,
     tenant.router,
+    tenants.router,
     events.router,
     prometheus.router,
     otlp.router,

@@ -169,12 +169,16 @@ class StoredDocument(Protocol):
 
 
 class Documents(Protocol):
-    """Configuration by kind (silence, policy, topology, runbook), tenant and id."""
+    """Configuration by kind (silence, policy, topology, runbook, tenant), tenant and id."""
 
     async def get(self, kind: str, tenant: str, name: str) -> StoredDocument | None: ...
 
     async def page(self, kind: str, tenant: str, *, after: str, limit: int) -> tuple[StoredDocument, ...]:
         """Return those whose id follows `after`, in order of id."""
+        ...
+
+    async def page_of_all(self, kind: str, *, after: str, limit: int) -> tuple[StoredDocument, ...]:
+        """Return those of every tenant whose tenant follows `after`, in order of tenant; for kinds with one each."""
         ...
 
     async def create(self, kind: str, tenant: str, name: str, version: int, body: str) -> bool:
@@ -247,5 +251,7 @@ class Deps:
     tracer: Tracer
     clock: Clock
     ids: Ids
+    home: str = "default"
+    """The tenant of the installation itself: its admins manage the others."""
     stopping: asyncio.Event
     """Set when the process is asked to stop: streams end, /ready says no."""

@@ -149,13 +149,19 @@ TIERS: dict[Tier, TenantLimits] = {
 }
 
 
+_NOTHING = {"investigations_per_day": 0, "monthly_budget_nano_usd": 0}
+
+
 class Tenant(Record):
     """A customer. `limits` overrides the tier's."""
 
     tenant: Name
     tier: Tier = Tier.ENTERPRISE
     limits: TenantLimits | None = None
+    disabled: bool = False
+    """Its keys prove nobody, nothing is investigated for it, and no money is spent; what it has is kept."""
 
     @property
     def effective_limits(self) -> TenantLimits:
-        return self.limits or TIERS[self.tier]
+        own = self.limits or TIERS[self.tier]
+        return own.model_copy(update=_NOTHING) if self.disabled else own

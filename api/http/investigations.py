@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Annotated, Final, Literal, Self
 
 from fastapi import Query, Response
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from api.http.deps import DepsOf, Traceparent
 from api.http.exact import Aware
@@ -50,6 +50,12 @@ _AHEAD: Final = timedelta(hours=1)
 
 class NewInvestigation(Record):
     """What to look at: an incident, or a service at a time."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"service": "cart", "at": "2026-03-01T11:57:00Z", "reason": "slow since noon"}
+        }
+    )
 
     incident_id: Annotated[str, Field(max_length=256)] = ""
     service: Annotated[Name, Field()] | None = None

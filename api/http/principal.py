@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection, Request
 
 from api.http.deps import deps_of, traceparent_of
 from api.http.problem import Problem
-from schemas.access import Permission, Principal
+from schemas.access import Permission, Principal, Role
 from schemas.events import Audit
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Configurer",
     "CostReader",
     "EvidenceReader",
+    "HomeAdmin",
     "Ingester",
     "Investigator",
     "Operator",
@@ -43,7 +44,7 @@ def may(permission: Permission) -> Callable[[Request], Awaitable[Principal]]:
         if principal.may(permission):
             return principal
         if request.method not in _SAFE:
-            await _audit_refusal(request, principal, permission)
+            await _audit_refusal(request, principal, f"lacks the permission {permission}")
         raise Problem(
             403,
             "forbidden",
@@ -54,7 +55,7 @@ def may(permission: Permission) -> Callable[[Request], Awaitable[Principal]]:
     return permitted
 
 
-async def _audit_refusal(request: Request, principal: Principal, permission: Permission) -> None:
+async def _audit_refusal(request: Request, principal: Principal, reason: str) -> None:
     deps = deps_of(request)
     refusal = Audit(
         tenant=principal.tenant,
@@ -63,13 +64,23 @@ async def _audit_refusal(request: Request, principal: Principal, permission: Per
         action=f"{request.method} {request.scope['route'].path}",
         resource=request.url.path[:256],
         allowed=False,
-        reason=f"lacks the permission {permission}",
+        reason=reason,
     )
     await deps.publisher.publish(refusal, traceparent=traceparent_of(request))
 
 
 async def _anybody(connection: HTTPConnection) -> Principal:
     return principal_of(connection)
+
+
+async def _home_admin(request: Request) -> Principal:
+    principal = principal_of(request)
+    if Role.ADMIN in principal.roles and principal.tenant == deps_of(request).home:
+        return principal
+    if request.method not in _SAFE:
+        await _audit_refusal(request, principal, "is no admin of the installation")
+    cure = "Use an admin's key of the tenant that the installation itself runs as."
+    raise Problem(403, "forbidden", "This is for admins of the installation.", cure=cure)
 
 
 Anybody = Annotated[Principal, Depends(_anybody)]
@@ -82,3 +93,5 @@ CostReader = Annotated[Principal, Depends(may(Permission.COSTS))]
 Ingester = Annotated[Principal, Depends(may(Permission.INGEST))]
 Configurer = Annotated[Principal, Depends(may(Permission.CONFIGURE))]
 Operator = Annotated[Principal, Depends(may(Permission.OPERATE))]
+HomeAdmin = Annotated[Principal, Depends(_home_admin)]
+"""An admin of the installation's own tenant: who manages the others."""

@@ -22,7 +22,7 @@ from infra.runtime.sql.documents import SqlDocuments
 from infra.runtime.sql.keys import SqlKeys
 from infra.runtime.sql_address import PostgresServer, SqlAddress
 from schemas.access import ApiKey, Role
-from schemas.control import Policy
+from schemas.control import Policy, Tenant, Tier
 from schemas.errors import IntegrityError, UnavailableError
 from tests.fakes.events import EPOCH
 
@@ -139,6 +139,34 @@ async def test_documents_are_paged_in_order_of_their_ids(database: Database) -> 
         found += [one.id for one in page]
         after = page[-1].id
     assert found == ["a", "b", "c", "d", "e"]
+
+
+async def test_tenants_are_paged_whosever_they_are(database: Database) -> None:
+    documents = SqlDocuments(database)
+    for name in ("c", "a", "b", "e", "d"):
+        await documents.create("tenant", name, name, 1, Tenant(tenant=name).model_dump_json())
+        await documents.create("policy", name, "p", 1, "{}")
+    found, after = [], ""
+    while page := await documents.page_of_all("tenant", after=after, limit=2):
+        found += [Tenant.model_validate_json(one.body).tenant for one in page]
+        after = page[-1].id
+    assert found == ["a", "b", "c", "d", "e"]
+    assert await documents.page_of_all("silence", after="", limit=2) == ()
+
+
+async def test_limits_follow_what_the_api_wrote_of_a_tenant(database: Database) -> None:
+    documents, control = SqlDocuments(database), ControlStore(database)
+    assert not (await control.tenant("acme")).disabled
+    await documents.create("tenant", "acme", "acme", 1, Tenant(tenant="acme").model_dump_json())
+    seen = await documents.get("tenant", "acme", "acme")
+    assert seen is not None
+    disabled = Tenant(tenant="acme", tier=Tier.PRO, disabled=True)
+    assert await documents.replace(
+        "tenant", "acme", "acme", etag=seen.etag, version=1, body=disabled.model_dump_json()
+    )
+    assert await control.tenant("acme") == disabled
+    assert (await control.tenant("acme")).effective_limits.investigations_per_day == 0
+    assert (await control.tenant("acme")).effective_limits.retention_days == 30
 
 
 async def test_triage_reads_what_the_api_wrote(database: Database) -> None:

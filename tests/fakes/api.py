@@ -151,6 +151,12 @@ class DocumentsInMemory:
         named = sorted((name, body) for (k, t, name), body in self.bodies.items() if (k, t) == (kind, tenant))
         return tuple(_stored(name, body) for name, body in named if name > after)[:limit]
 
+    async def page_of_all(self, kind: str, *, after: str, limit: int) -> tuple[Document, ...]:
+        found = sorted(
+            (t, name, body) for (k, t, name), body in self.bodies.items() if k == kind and t > after
+        )
+        return tuple(_stored(name, body) for _, name, body in found)[:limit]
+
     async def create(self, kind: str, tenant: str, name: str, version: int, body: str) -> bool:
         return self.bodies.setdefault((kind, tenant, name), body) is body
 

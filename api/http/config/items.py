@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
 
@@ -14,6 +14,7 @@ from api.http.deps import deps_of, options_of, traceparent_of
 from api.http.etags import matches, quoted, require_match, stale
 from api.http.principal import principal_of
 from api.http.problem import Problem
+from api.ports import StoredDocument
 from schemas.events import Audit
 from schemas.events.base import Record
 
@@ -56,23 +57,42 @@ def tell_if_new(response: Response, found: Found[_R], if_none_match: str | None)
 
 
 class ConfigItems(Generic[_R]):
-    """The items of one kind that belong to the tenant of one request."""
+    """The items of one kind that belong to the tenant of one request, or to another `owner`."""
 
-    def __init__(self, request: Request, kind: str, model: type[_R]) -> None:
+    def __init__(self, request: Request, kind: str, model: type[_R], *, owner: str | None = None) -> None:
         self._request = request
         self._kind = kind
         self._model = model
         self._deps = deps_of(request)
         self._principal = principal_of(request)
+        self._owner = self._principal.tenant if owner is None else owner
 
     async def page(self, cursor: str | None, limit: int) -> Page[_R]:
         """Return the items after the cursor. Raises Problem."""
+        return await self._page(
+            cursor,
+            limit,
+            lambda after: self._deps.documents.page(self._kind, self._owner, after=after, limit=limit + 1),
+        )
+
+    async def page_of_all(self, cursor: str | None, limit: int) -> Page[_R]:
+        """Return the items of every tenant after the cursor. Raises Problem."""
+        return await self._page(
+            cursor,
+            limit,
+            lambda after: self._deps.documents.page_of_all(self._kind, after=after, limit=limit + 1),
+        )
+
+    async def _page(
+        self,
+        cursor: str | None,
+        limit: int,
+        ask: Callable[[str], Awaitable[Sequence[StoredDocument]]],
+    ) -> Page[_R]:
         tenant = self._principal.tenant
         cursors = Cursors(options_of(self._request).cursor_secret, self._kind, {"tenant": tenant})
-        after = str(cursors.decode(cursor)[0]) if cursor else ""
-        stored = await self._deps.documents.page(self._kind, tenant, after=after, limit=limit + 1)
-        shown = stored[:limit]
-        more = len(stored) > limit
+        stored = await ask(str(cursors.decode(cursor)[0]) if cursor else "")
+        shown, more = stored[:limit], len(stored) > limit
         return Page(
             items=tuple(self._model.model_validate_json(one.body) for one in shown),
             next_cursor=cursors.encode((shown[-1].id,)) if more else None,
@@ -82,14 +102,14 @@ class ConfigItems(Generic[_R]):
         """Return the item. Raises a 404 problem; a foreign item is as good as none."""
         # PostgreSQL refuses a question that holds the character 0; nothing has such a name.
         known = "\0" not in name
-        stored = await self._deps.documents.get(self._kind, self._principal.tenant, name) if known else None
+        stored = await self._deps.documents.get(self._kind, self._owner, name) if known else None
         if stored is None:
             raise Problem(404, "not-found", f"There is no {self._kind} {name}.")
         return Found(self._model.model_validate_json(stored.body), stored.etag)
 
     async def create(self, name: str, value: _R) -> Found[_R]:
         """Keep a new item. Raises a 409 problem where there is one of this name."""
-        documents, tenant = self._deps.documents, self._principal.tenant
+        documents, tenant = self._deps.documents, self._owner
         if await documents.get(self._kind, tenant, name) is not None:
             raise self._exists(name)
         await self._audit("create", name)
@@ -97,15 +117,17 @@ class ConfigItems(Generic[_R]):
             raise self._exists(name)
         return await self.get(name)
 
-    async def replace(self, name: str, if_match: str | None, changed: Callable[[_R], _R]) -> Found[_R]:
-        """Put what `changed` makes of the item in its place. Raises 404, 412 and 428 problems."""
+    async def replace(
+        self, name: str, if_match: str | None, changed: Callable[[_R], _R], *, action: str = "replace"
+    ) -> Found[_R]:
+        """Put what `changed` makes of the item in its place; the audit calls it `action`. Raises 404, 412 and 428 problems."""
         current = await self.get(name)
         require_match(if_match, current.etag)
         value = changed(current.value)
-        await self._audit("replace", name)
+        await self._audit(action, name)
         done = await self._deps.documents.replace(
             self._kind,
-            self._principal.tenant,
+            self._owner,
             name,
             etag=current.etag,
             version=_version(value),
@@ -120,7 +142,7 @@ class ConfigItems(Generic[_R]):
         current = await self.get(name)
         require_match(if_match, current.etag)
         await self._audit("delete", name)
-        if not await self._deps.documents.delete(self._kind, self._principal.tenant, name, etag=current.etag):
+        if not await self._deps.documents.delete(self._kind, self._owner, name, etag=current.etag):
             raise stale()
 
     async def _audit(self, action: str, name: str) -> None:

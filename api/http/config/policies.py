@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from fastapi import Depends, Request, Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from api.http.config.items import ConfigItems, Cursor, Page, PageSize, tell, tell_if_new
 from api.http.deps import DepsOf
@@ -28,8 +29,18 @@ _LONGEST_S: Final = 31_536_000
 """A year: what is longer is a slip, and may be more than a date can hold."""
 
 
+_EXAMPLE: Final[JsonDict] = {
+    "rank": 10,
+    "condition": 'severity in ["critical", "major"] && alarm_count >= 2',
+    "action": "investigate",
+    "priority": 90,
+}
+
+
 class PolicyDraft(Record):
     """A policy as its author writes it; what the fields mean is said at `Policy`."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
 
     rank: Annotated[Whole, Field(ge=-1_000_000, le=1_000_000)] = 100
     enabled: Flag = True
@@ -46,6 +57,8 @@ class PolicyDraft(Record):
 
 class NewPolicy(PolicyDraft):
     """A policy and the id that its author gives it."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"policy_id": "loud", **_EXAMPLE}})
 
     policy_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
     """Part of its address, so plain."""

@@ -28,6 +28,7 @@ from infra.cli.compose.api_probes import open_probes
 from infra.cli.compose.api_reads import open_reads
 from infra.cli.compose.process import RoleProcess
 from infra.runtime.security import ApiKeys, derived, load_pepper
+from infra.runtime.security.enabled import EnabledTenants
 from infra.runtime.settings import Settings
 from infra.runtime.sql import ControlStore
 from infra.runtime.sql.documents import SqlDocuments
@@ -72,6 +73,7 @@ async def _deps(process: RoleProcess, stop: asyncio.Event) -> Deps:
     publisher = await process.producer()
     database, redis = await process.database(), await process.redis()
     clickhouse = await process.clickhouse()
+    control = ControlStore(database)
     keys = ApiKeys(
         SqlKeys(database),
         load_pepper(settings.pepper_file, token_bytes),
@@ -81,9 +83,10 @@ async def _deps(process: RoleProcess, stop: asyncio.Event) -> Deps:
     return Deps(
         publisher=publisher,
         documents=SqlDocuments(database),
-        tenants=ControlStore(database),
+        tenants=control,
+        home=settings.tenant,
         rules=TriageRules(),
-        authenticator=keys,
+        authenticator=EnabledTenants(keys, control, clock.monotonic),
         limiter=LenientLimiter.over(redis, settings, process.recorder, clock.monotonic),
         idempotency=StoredAnswers.over(redis, settings.redis.prefix),
         probes=await open_probes(process, database, redis, clickhouse),

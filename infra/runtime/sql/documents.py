@@ -41,6 +41,14 @@ class SqlDocuments:
         )
         return tuple(map(_document, rows))
 
+    async def page_of_all(self, kind: str, *, after: str, limit: int) -> tuple[Document, ...]:
+        """Return those of every tenant whose tenant follows `after`, in order of tenant; for kinds with one each."""
+        rows = await self._database.rows(
+            "SELECT id, version, body FROM documents WHERE kind = ? AND tenant > ? ORDER BY tenant LIMIT ?",
+            (kind, after, limit),
+        )
+        return tuple(map(_document, rows))
+
     async def create(self, kind: str, tenant: str, name: str, version: int, body: str) -> bool:
         """Return False where there is one already."""
         made = await self._database.run(

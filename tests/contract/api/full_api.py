@@ -30,7 +30,7 @@ from infra.runtime.clock import SystemClock
 from infra.runtime.redis import open_redis
 from infra.runtime.sql import ControlStore, open_database
 from infra.runtime.sql.documents import SqlDocuments
-from schemas.control import Matcher, Policy, Runbook, ServiceTopology, Silence
+from schemas.control import Matcher, Policy, Runbook, ServiceTopology, Silence, Tenant
 from schemas.events import Decision, InvestigationState, Verdict
 from schemas.events.base import Record
 from tests.fakes.api import Bucket, FakeApi, FakeProbe, make_api
@@ -153,6 +153,7 @@ async def _configure(documents: SqlDocuments, tenant: str = "acme") -> None:
             ("policy", name, Policy(policy_id=name, tenant=tenant)),
             ("runbook", name, Runbook(runbook_id=name, tenant=tenant, title=AWKWARD, body=AWKWARD)),
         ]
+        await documents.create("tenant", name, name, 1, Tenant(tenant=name).model_dump_json())
     for kind, name, value in made:
         await documents.create(kind, tenant, name, 1, value.model_dump_json())
 
@@ -170,6 +171,7 @@ async def _serve(begun: Future[tuple[ServedApi, uvicorn.Server]], redis_url: str
                 documents=SqlDocuments(database),
                 tenants=ControlStore(database),
                 rules=TriageRules(),
+                home="acme",
                 idempotency=StoredAnswers.over(redis, f"test-{uuid4().hex}"),
                 clock=SystemClock(),
             )
