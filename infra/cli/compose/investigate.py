@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import gc
 import os
 import socket
 from contextlib import AbstractContextManager, nullcontext
@@ -43,6 +45,7 @@ _GRACE_S = 1.5
 
 async def run(process: RoleProcess, stop: asyncio.Event) -> None:
     """Run until `stop`, then let running investigations reach a checkpoint."""
+    _end_without_collecting()
     installation = process.installation
     section, redis = installation.settings.investigate, await process.redis()
     producer, database = await process.producer(), await process.database()
@@ -72,6 +75,14 @@ async def run(process: RoleProcess, stop: asyncio.Event) -> None:
         recorder=process.recorder,
     )
     await consumer.run(stop)
+
+
+def _end_without_collecting() -> None:
+    """Have the heap left to the operating system when the process ends, and not searched for garbage once more.
+
+    That takes most of a second of processor with all that is imported here: under load the whole time a role has to stop.
+    """
+    atexit.register(gc.freeze)
 
 
 async def _ports(process: RoleProcess, producer: EventProducer, database: Database) -> InvestigationPorts:
