@@ -14,7 +14,7 @@ import re2
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.ports import RateVerdict, Replay, Reservation, Reserved, StillRunning, StoredResponse
-from infra.runtime.buckets import BucketRule, LocalBuckets
+from infra.runtime.buckets import BucketRule, LeasedBuckets, LocalBuckets
 from infra.runtime.redis.buckets import RedisBuckets
 from infra.runtime.redis.idempotency import Answered, AtWork, First, RedisIdempotency
 from infra.runtime.settings import Settings
@@ -46,7 +46,7 @@ _RE2.log_errors = False
 class LenientLimiter:
     """Satisfies api.ports.RateLimiter: the shared buckets, and this process's own while they do not answer."""
 
-    shared: RedisBuckets
+    shared: LeasedBuckets
     own: LocalBuckets
     rule: BucketRule
     recorder: Recorder
@@ -57,7 +57,7 @@ class LenientLimiter:
     ) -> Self:
         rule = BucketRule(settings.api.rate_per_s, settings.api.rate_burst)
         shared = RedisBuckets(redis, rule, prefix=settings.redis.prefix)
-        return cls(shared, LocalBuckets(rule, monotonic), rule, recorder)
+        return cls(LeasedBuckets(shared, rule, monotonic), LocalBuckets(rule, monotonic), rule, recorder)
 
     async def take(self, principal: Principal) -> RateVerdict:
         try:

@@ -18,8 +18,12 @@ class RedisBuckets:
 
     async def take(self, name: str) -> Taken:
         """Take a token, if there is one. Raises UnavailableError."""
+        return (await self.take_some(name, 1))[1]
+
+    async def take_some(self, name: str, wanted: int) -> tuple[int, Taken]:
+        """Take as many tokens as there are, up to `wanted`; return how many that were. Raises UnavailableError."""
         with redis_errors():
-            allowed, remaining, wait_ms = await self._take(
-                keys=[f"{self._prefix}:bucket:{{{name}}}"], args=[self._rule.per_s, self._rule.burst]
+            taken, remaining, wait_ms = await self._take(
+                keys=[f"{self._prefix}:bucket:{{{name}}}"], args=[self._rule.per_s, self._rule.burst, wanted]
             )
-        return Taken(bool(int(allowed)), int(remaining), int(wait_ms) / 1000)
+        return int(taken), Taken(int(taken) > 0, int(remaining), int(wait_ms) / 1000)
