@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-from api.http.views import AlarmView, CostGroupView, InvestigationView, TopicView
+from api.http.views import (
+    AlarmView,
+    CostGroupView,
+    IncidentView,
+    InvestigationView,
+    ReportView,
+    TopicView,
+)
 from api.registry import SubjectRegistry
 from schemas.events import Event, Evidence, Incident, InvestigationRequested, Report
 
@@ -163,7 +170,7 @@ class FeedItem(Protocol):
 class Tables(Protocol):
     """Everything that has landed. Lists raise InvalidRequestError for a sort they do not know."""
 
-    async def incidents(self, query: IncidentQuery) -> Slice[Incident]: ...
+    async def incidents(self, query: IncidentQuery) -> Slice[IncidentView]: ...
 
     async def incident(self, tenant: str, incident_id: str) -> Incident:
         """Raises NotFoundError."""
@@ -189,7 +196,7 @@ class Tables(Protocol):
         """Raises NotFoundError."""
         ...
 
-    async def reports(self, query: ReportQuery) -> Slice[Report]: ...
+    async def reports(self, query: ReportQuery) -> Slice[ReportView]: ...
 
     async def report(self, tenant: str, investigation_id: str, revision: int) -> Report:
         """The last revision for 0. Raises NotFoundError."""
@@ -202,6 +209,10 @@ class Tables(Protocol):
         ...
 
     async def costs(self, query: CostQuery) -> CostAnswer: ...
+
+    async def marks(self) -> Mapping[str, int]:
+        """By table, a number that changes with each insert into it, and stays while nothing lands."""
+        ...
 
 
 class Subscription(Protocol):

@@ -51,7 +51,7 @@ async def list_incidents(
         severities=given(severity),
         transitions=transitions,
     )
-    return page.listing(asked, await reads.tables.incidents(query), IncidentView.of)
+    return page.listing(asked, await reads.tables.incidents(query), lambda row: row)
 
 
 @router.get("/{incident_id}", responses=problems(404))

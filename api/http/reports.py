@@ -52,7 +52,7 @@ async def list_reports(
         incident_id=incident_id,
         min_confidence=min_confidence,
     )
-    return page.listing(asked, await reads.tables.reports(query), ReportView.of)
+    return page.listing(asked, await reads.tables.reports(query), lambda row: row)
 
 
 @router.get(

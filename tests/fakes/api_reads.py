@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from api.http.views import AlarmView, CostGroupView, InvestigationView, TopicView
+from api.http.views import (
+    AlarmView,
+    CostGroupView,
+    IncidentView,
+    InvestigationView,
+    ReportView,
+    TopicView,
+)
 from api.read_ports import (
     AlarmQuery,
     CostAnswer,
@@ -62,16 +69,22 @@ class TablesInMemory:
     cost_answer: CostAnswer = field(default_factory=lambda: CostAnswer((), NO_COSTS, False, "SELECT 1"))
     asked: list[Any] = field(default_factory=list)
     failure: Exception | None = None
+    mark_of: dict[str, int] = field(default_factory=dict)
 
     def _note(self, asked: object) -> None:
         self.asked.append(asked)
         if self.failure is not None:
             raise self.failure
 
-    async def incidents(self, query: IncidentQuery) -> Slice[Incident]:
+    async def incidents(self, query: IncidentQuery) -> Slice[IncidentView]:
         self._note(query)
         return _cut(
-            query, [(one, one.incident_id) for one in self.incident_rows if one.tenant == query.tenant]
+            query,
+            [
+                (IncidentView.of(one), one.incident_id)
+                for one in self.incident_rows
+                if one.tenant == query.tenant
+            ],
         )
 
     async def incident(self, tenant: str, incident_id: str) -> Incident:
@@ -111,10 +124,15 @@ class TablesInMemory:
             one for one in self.evidence_rows if (one.tenant, one.event_id) == (tenant, evidence_id)
         )
 
-    async def reports(self, query: ReportQuery) -> Slice[Report]:
+    async def reports(self, query: ReportQuery) -> Slice[ReportView]:
         self._note(query)
         return _cut(
-            query, [(one, one.investigation_id) for one in self.report_rows if one.tenant == query.tenant]
+            query,
+            [
+                (ReportView.of(one), one.investigation_id)
+                for one in self.report_rows
+                if one.tenant == query.tenant
+            ],
         )
 
     async def report(self, tenant: str, investigation_id: str, revision: int) -> Report:
@@ -135,6 +153,10 @@ class TablesInMemory:
     async def costs(self, query: CostQuery) -> CostAnswer:
         self._note(query)
         return self.cost_answer
+
+    async def marks(self) -> Mapping[str, int]:
+        self._note("marks")
+        return dict(self.mark_of)
 
 
 def _cut(query: ListQuery, rows: list[tuple[Any, str]]) -> Slice[Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
 
-from api.http.views import AlarmView, CostGroupView, InvestigationView
+from api.http.views import AlarmView, CostGroupView, IncidentView, InvestigationView, ReportView
 from api.read_ports import (
     AlarmQuery,
     CostAnswer,
@@ -38,6 +38,7 @@ from sinks.clickhouse.queries.costs import CostDimension, CostFilter, CostGroup,
 from sinks.clickhouse.queries.evidence_pages import EvidenceFilter, evidence_page, get_evidence
 from sinks.clickhouse.queries.incident_pages import IncidentFilter, incident_page
 from sinks.clickhouse.queries.incidents import get_incident
+from sinks.clickhouse.queries.insert_marks import insert_marks
 from sinks.clickhouse.queries.investigation_log import get_request, investigation_log
 from sinks.clickhouse.queries.investigation_pages import (
     InvestigationFilter,
@@ -90,14 +91,15 @@ class LandedTables:
     clickhouse: ClickHouse
     epoch: str
 
-    async def incidents(self, query: IncidentQuery) -> Slice[Incident]:
+    async def incidents(self, query: IncidentQuery) -> Slice[IncidentView]:
         only = IncidentFilter(
             service=query.service,
             severities=query.severities,
             transitions=query.transitions,
             alarm_name=query.alarm_name,
         )
-        return _slice(await incident_page(self.clickhouse, _scope(query), _page(query), only))
+        found = await incident_page(self.clickhouse, _scope(query), _page(query), only)
+        return Slice(tuple(map(_incident, found.rows)), _place(found.next))
 
     async def incident(self, tenant: str, incident_id: str) -> Incident:
         return await get_incident(self.clickhouse, tenant=tenant, incident_id=incident_id)
@@ -140,7 +142,7 @@ class LandedTables:
     async def one_evidence(self, tenant: str, evidence_id: str) -> Evidence:
         return await get_evidence(self.clickhouse, tenant=tenant, evidence_id=evidence_id)
 
-    async def reports(self, query: ReportQuery) -> Slice[Report]:
+    async def reports(self, query: ReportQuery) -> Slice[ReportView]:
         only = ReportFilter(
             service=query.service,
             cause=query.cause,
@@ -148,7 +150,8 @@ class LandedTables:
             incident_id=query.incident_id,
             min_confidence=query.min_confidence,
         )
-        return _slice(await report_page(self.clickhouse, _scope(query), _page(query), only))
+        found = await report_page(self.clickhouse, _scope(query), _page(query), only)
+        return Slice(tuple(map(_report, found.rows)), _place(found.next))
 
     async def report(self, tenant: str, investigation_id: str, revision: int) -> Report:
         return await get_report(
@@ -184,6 +187,9 @@ class LandedTables:
         groups = tuple(map(_group, found.groups))
         return CostAnswer(groups, _group(found.total), found.truncated, found.info.sql)
 
+    async def marks(self) -> Mapping[str, int]:
+        return await insert_marks(self.clickhouse)
+
 
 def _scope(query: ListQuery) -> Scope:
     return Scope(query.tenant, query.start, query.end)
@@ -200,6 +206,14 @@ def _slice(page: Page[_Row]) -> Slice[_Row]:
 
 def _place(position: Position | None) -> tuple[str, str] | None:
     return None if position is None else (position.value, position.id)
+
+
+def _incident(row: object) -> IncidentView:
+    return IncidentView.model_validate(row, from_attributes=True)
+
+
+def _report(row: object) -> ReportView:
+    return ReportView.model_validate(row, from_attributes=True)
 
 
 def _investigation(row: object) -> InvestigationView:

@@ -48,9 +48,18 @@ async def list_incidents(
     return await _incidents(clickhouse, query, limit)
 
 
+_LAST = """SELECT document
+FROM incidents
+WHERE tenant = {tenant:String} AND incident_id = {incident_id:String}
+ORDER BY revision DESC, occurred_at DESC
+LIMIT 1
+SETTINGS max_threads = 1"""
+
+
 async def get_incident(clickhouse: ClickHouse, *, tenant: str, incident_id: str) -> Incident:
     """Return the incident as its last transition left it. Raises NotFoundError."""
-    answer = await incident_transitions(clickhouse, tenant=tenant, incident_id=incident_id, limit=1)
+    parameters: dict[str, Parameter] = {"tenant": tenant, "incident_id": incident_id}
+    answer = await _incidents(clickhouse, Query("get_incident", _LAST, parameters), 1)
     if not answer.rows:
         raise NotFoundError(f"{tenant} has no incident {incident_id}", cure="`tocsin incidents` lists them.")
     return answer.rows[0]

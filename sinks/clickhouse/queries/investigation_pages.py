@@ -91,12 +91,13 @@ class InvestigationOverview:
     cost_nano_usd: int | None
 
 
-# The end is the end, whatever a worker that lost its lease says later: see queries/investigations.
+# The end is the end, whatever a worker that lost its lease says later: see queries/investigations. A row that is there
+# twice changes nothing of what comes last, so FINAL is not needed.
 _ROWS: Final = """WITH asked AS (
   SELECT investigation_id, incident_id, kind, policy, reason, priority, requested_at, not_before, recurrence_of,
     JSONExtractString(document, 'incident', 'title') AS title,
     JSONExtract(document, 'incident', 'services', 'Array(String)') AS services
-  FROM investigation_requests FINAL
+  FROM investigation_requests
   WHERE {within} AND kind != 'cancel'
   ORDER BY investigation_id, requested_at DESC
   LIMIT 1 BY investigation_id
@@ -106,14 +107,14 @@ _ROWS: Final = """WITH asked AS (
     max(occurred_at) AS last_at
   FROM (
     SELECT *, (state IN {{ended:Array(String)}}, attempt, _offset) AS place
-    FROM investigation_status FINAL
-    WHERE tenant = {{tenant:String}} AND investigation_id IN (SELECT investigation_id FROM asked)
+    FROM investigation_status
+    WHERE tenant = {{tenant:String}} AND {among}
   )
   GROUP BY investigation_id
 ), concluded AS (
   SELECT investigation_id, revision, verdict, confidence, headline, cost_nano_usd
-  FROM reports FINAL
-  WHERE tenant = {{tenant:String}} AND investigation_id IN (SELECT investigation_id FROM asked)
+  FROM reports
+  WHERE tenant = {{tenant:String}} AND {among}
   ORDER BY investigation_id, revision DESC, occurred_at DESC
   LIMIT 1 BY investigation_id
 )
@@ -139,32 +140,73 @@ LIMIT {{limit:UInt64}}
 _ENDED: Final[dict[str, Parameter]] = {"ended": tuple(sorted(state.value for state in ENDED))}
 
 
+_AMONG: Final = "investigation_id IN (SELECT investigation_id FROM investigation_requests WHERE {within})"
+
+_OF_INCIDENT: Final = """SELECT DISTINCT investigation_id
+FROM investigation_requests
+WHERE {within} AND incident_id = {{incident_id:String}} AND kind != 'cancel'
+{limits}"""
+
+
 async def investigation_page(
     clickhouse: ClickHouse, scope: Scope, request: PageRequest, only: InvestigationFilter | None = None
 ) -> Page[InvestigationOverview]:
     """Return one page of the investigations requested in [start, end]. Raises as the other pages."""
-    where = _filters(only or InvestigationFilter())
-    return await _page(clickhouse, "investigation_page", bounds(scope, "requested_at"), where, request)
+    only = only or InvestigationFilter()
+    within = bounds(scope, "requested_at")
+    if only.incident_id:
+        return await _of_incident(clickhouse, within, request, only)
+    among_all = Condition(_AMONG.format(within=within.sql))
+    return await _page(clickhouse, "investigation_page", (within, among_all), _filters(only), request)
+
+
+async def _of_incident(
+    clickhouse: ClickHouse, within: Condition, request: PageRequest, only: InvestigationFilter
+) -> Page[InvestigationOverview]:
+    """Most incidents have none: to ask for their names first costs a fifth of the whole question."""
+    sql = _OF_INCIDENT.format(within=within.sql, limits=LIMITS)
+    asked = Query("investigations_of_incident", sql, {**within.parameters, "incident_id": only.incident_id})
+    found = await clickhouse.query(asked)
+    if not found.rows:
+        return Page((), found.info, None)
+    named = among("investigation_id", [row["investigation_id"] for row in found.rows])
+    return await _page(
+        clickhouse, "investigation_page", (both(within, named), named), _filters(only), request
+    )
 
 
 async def get_investigation(
     clickhouse: ClickHouse, *, tenant: str, investigation_id: str
 ) -> InvestigationOverview:
     """Return one investigation of the tenant, whenever it was asked for. Raises NotFoundError."""
-    within = both(equal("tenant", tenant), equal("investigation_id", investigation_id))
-    page = await _page(clickhouse, "get_investigation", within, EVERYTHING, PageRequest("requested_at"))
+    named = equal("investigation_id", investigation_id)
+    within = both(equal("tenant", tenant), named)
+    page = await _page(
+        clickhouse, "get_investigation", (within, named), EVERYTHING, PageRequest("requested_at")
+    )
     if not page.rows:
         raise NotFoundError(f"{tenant} has no investigation {investigation_id}")
     return page.rows[0]
 
 
 async def _page(
-    clickhouse: ClickHouse, name: str, within: Condition, where: Condition, request: PageRequest
+    clickhouse: ClickHouse,
+    name: str,
+    whose: tuple[Condition, Condition],
+    where: Condition,
+    request: PageRequest,
 ) -> Page[InvestigationOverview]:
+    """`whose` chooses the requests, and, for what was told of them, their investigations."""
+    within, among_these = whose
     paged = paging(request, INVESTIGATION_SORTS, "investigation_id")
     where = both(where, paged.after)
     sql = _ROWS.format(
-        within=within.sql, where=where.sql, value=paged.value, order=paged.order, limits=LIMITS
+        within=within.sql,
+        among=among_these.sql,
+        where=where.sql,
+        value=paged.value,
+        order=paged.order,
+        limits=LIMITS,
     )
     parameters = {**within.parameters, **where.parameters, **_ENDED}
     return await ask_page(clickhouse, Query(name, sql, parameters), paged, _overview)

@@ -38,11 +38,12 @@ ORDER BY finished_at DESC, investigation_id
 LIMIT {{limit:UInt64}}"""
 
 _GET = """SELECT document
-FROM reports FINAL
+FROM reports
 WHERE tenant = {tenant:String} AND investigation_id = {investigation_id:String}
   AND ({revision:Int64} = 0 OR revision = {revision:Int64})
 ORDER BY revision DESC, occurred_at DESC
-LIMIT 1"""
+LIMIT 1
+SETTINGS max_threads = 1"""
 
 _HISTORY = """SELECT past.document AS document, past.services AS services, signatures.alarm_names AS alarm_names
 FROM (

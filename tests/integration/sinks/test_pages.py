@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from api.http.views import IncidentView, ReportView
 from schemas.errors import InvalidRequestError, NotFoundError
 from schemas.events import (
     AlarmStatus,
@@ -29,6 +30,7 @@ from sinks.clickhouse.queries.evidence_pages import (
     get_evidence,
 )
 from sinks.clickhouse.queries.incident_pages import INCIDENT_SORTS, IncidentFilter, incident_page
+from sinks.clickhouse.queries.insert_marks import insert_marks
 from sinks.clickhouse.queries.investigation_pages import (
     INVESTIGATION_SORTS,
     InvestigationFilter,
@@ -304,18 +306,32 @@ async def test_reports_are_filtered_in_their_last_revision(
     other = report(tenant, "inv_2", incident_id="inc_2", finished_at=at(20))
     await land(landing, first, revised, other)
 
-    async def found(**only: Any) -> list[Any]:
+    async def found(**only: Any) -> list[tuple[str, int]]:
         page = await report_page(clickhouse, _scope(tenant), PageRequest("finished_at"), ReportFilter(**only))
-        return list(page.rows)
+        return [(one.investigation_id, one.revision) for one in page.rows]
 
-    assert await found() == [other, revised]
-    assert await found(verdicts=("benign",)) == [revised]
-    assert await found(service="checkout") == [other, revised]
-    assert await found(service="db") == [other]
-    assert await found(cause="db") == [other]
+    assert await found() == [("inv_2", 1), ("inv_1", 2)]
+    assert await found(verdicts=("benign",)) == [("inv_1", 2)]
+    assert await found(service="checkout") == [("inv_2", 1), ("inv_1", 2)]
+    assert await found(service="db") == [("inv_2", 1)]
+    assert await found(cause="db") == [("inv_2", 1)]
     assert await found(cause="checkout") == []
-    assert await found(incident_id="inc_2", min_confidence=0.8) == [other]
+    assert await found(incident_id="inc_2", min_confidence=0.8) == [("inv_2", 1)]
     assert await found(min_confidence=0.81) == []
+
+
+async def test_a_list_shows_of_incidents_and_reports_what_the_whole_says(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    opened, told = incident(tenant), report(tenant)
+    await land(landing, opened)
+    await land(landing, told)
+
+    (shown,) = (await incident_page(clickhouse, _scope(tenant), PageRequest("opened_at"))).rows
+    (line,) = (await report_page(clickhouse, _scope(tenant), PageRequest("finished_at"))).rows
+
+    assert IncidentView.model_validate(shown, from_attributes=True) == IncidentView.of(opened)
+    assert ReportView.model_validate(line, from_attributes=True) == ReportView.of(told)
 
 
 async def test_alarms_come_once_with_their_decisions(
@@ -365,3 +381,18 @@ async def test_costs_in_fewer_groups_than_there_are_still_total_all(
     assert [one.key for one in two.groups] == ["verify", "rank"]
     assert (two.total.cost_nano_usd, two.total.entries, two.truncated) == (3, 3, True)
     assert (len(three.groups), three.total, three.truncated) == (3, two.total, False)
+
+
+async def test_marks_move_with_inserts_and_with_nothing_else(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    await land(landing, incident(tenant), first=0)
+    before = await insert_marks(clickhouse)
+    assert await insert_marks(clickhouse) == before
+
+    await land(landing, incident(tenant, "inc_2"), first=1)
+    after = await insert_marks(clickhouse)
+    assert {table for table in after if after[table] != before.get(table)} == {"incidents"}
+
+    await clickhouse.execute("OPTIMIZE TABLE incidents FINAL")
+    assert await insert_marks(clickhouse) == after
