@@ -26,6 +26,7 @@ from api.http.edge import Edge
 from api.http.gate import Gate
 from api.http.intake import events, otlp, prometheus
 from api.http.openapi import install_openapi
+from api.http.read_cache import ReadCache
 from api.http.readiness import Readiness
 from api.intake.counters import CounterBook
 from api.options import ApiOptions
@@ -67,7 +68,7 @@ def create_app(options: ApiOptions, deps: Deps) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=_operation_id,
-        middleware=[Middleware(Edge, deps), Middleware(Gate, deps, options)],
+        middleware=_layers(options, deps),
         exception_handlers=dict.fromkeys(HANDLED, answer),
     )
     app.state.deps, app.state.options, app.state.counters = deps, options, CounterBook()
@@ -78,6 +79,12 @@ def create_app(options: ApiOptions, deps: Deps) -> FastAPI:
         app.include_router(router)
     install_openapi(app)
     return app
+
+
+def _layers(options: ApiOptions, deps: Deps) -> list[Middleware]:
+    """The outermost first."""
+    kept = [Middleware(ReadCache, deps, options)] if options.read_keep_s else []
+    return [Middleware(Edge, deps), Middleware(Gate, deps, options), *kept]
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -19,5 +19,7 @@ class ApiOptions:
     probe_timeout_s: float = 1.0
     probe_keep_s: float = 1.0
     """How long an answer of the probes is given again."""
+    read_keep_s: float = 0.0
+    """Answers of reads are kept, and how often it is looked whether something has landed since; 0 keeps none."""
     retry_after_s: int = 5
     """What a caller is told to wait when a dependency is away and does not say how long."""

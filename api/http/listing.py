@@ -121,7 +121,9 @@ def window(
     request: Request, start: datetime | None, end: datetime | None, span: timedelta = DEFAULT_SPAN
 ) -> tuple[datetime, datetime]:
     """Return the range asked for, within what tables can hold. Raises a 422 problem where it ends before it begins."""
-    last = deps_of(request).clock.now() + _AHEAD if end is None else _within(end)
+    # To the minute: the same question has the same answer, and so the same ETag, for that long.
+    ahead = (deps_of(request).clock.now() + _AHEAD).replace(second=0, microsecond=0)
+    last = ahead if end is None else _within(end)
     first = max(last - span, _EARLIEST) if start is None else _within(start)
     if first > last:
         fault = FieldProblem(parameter="start", detail="is after the end")

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api.http.described_headers import HEADERS, describe_headers
 from api.http.idempotency import HEADER, KEY_PATTERN, MEANING
+from api.http.landed_marks import depends_on
 from api.http.problem import ProblemDocument
 
 __all__ = ["install_openapi"]
@@ -23,6 +24,15 @@ _DESCRIPTION: Final = (
     "RFC 9457 problem documents. `Idempotency-Key` on a POST gives the first answer again; changes of configuration "
     "want the ETag that was read as `If-Match`."
 )
+
+
+_KNOWN: Final = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "An ETag that is known already.",
+    "schema": {"type": "string"},
+}
 
 
 def install_openapi(app: FastAPI) -> None:
@@ -54,6 +64,8 @@ def _document(app: FastAPI) -> dict[str, Any]:
         for method, operation in operations.items():
             _finish(path, operation)
             describe_headers(path, method, operation)
+        if depends_on(path) is not None and "get" in operations:
+            _declare_condition(operations["get"])
         if path.startswith("/v1") and "post" in operations:
             _declare_key(operations["post"])
     return made
@@ -72,6 +84,16 @@ def _finish(path: str, operation: dict[str, Any]) -> None:
         operation["security"] = []
     elif path == "/health/detailed":
         operation["security"] = [{}, *({name: []} for name in _SCHEMES)]
+
+
+def _declare_condition(operation: dict[str, Any]) -> None:
+    """What is made of tables alone has an ETag where answers are kept, and can be asked for where it has changed."""
+    tag = {"ETag": {"description": "Names this answer.", "required": False, "schema": {"type": "string"}}}
+    operation["parameters"] = [*operation.get("parameters", ()), _KNOWN]
+    responses = operation["responses"]
+    for response in (responses["200"], responses.setdefault("304", {"description": "Known already"})):
+        told = {"$ref": "#/components/headers/X-Request-Id"}
+        response["headers"] = {"X-Request-Id": told, **response.get("headers", {}), **tag}
 
 
 def _declare_key(operation: dict[str, Any]) -> None:

@@ -42,6 +42,9 @@ _log = structlog.get_logger(__name__)
 _GRACE_S: Final = 6
 """How long requests in flight may take when the role stops; the supervisor waits for 8 s."""
 
+_READ_KEEP_S: Final = 1.0
+"""Landing takes half a second and more: what is read may be a second behind that."""
+
 
 async def run(process: RoleProcess, stop: asyncio.Event) -> None:
     """Serve until `stop`, then let requests end. Raises ConfigurationError where the port cannot be had."""
@@ -65,6 +68,7 @@ def _options(settings: Settings) -> ApiOptions:
         cursor_secret=derived(load_pepper(settings.pepper_file, token_bytes), "cursors"),
         max_body=settings.api.max_body_bytes,
         max_json_depth=settings.api.max_json_depth,
+        read_keep_s=_READ_KEEP_S,
     )
 
 
