@@ -11,9 +11,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from streams.detect.blocks import Block
+import numpy as np
 
-__all__ = ["WARM_BLOCKS", "Baseline"]
+from streams.detect.blocks import Block, moments
+from streams.detect.tables import Bools, Floats, Numbers, Table, pick, put
+
+__all__ = ["WARM_BLOCKS", "Baseline", "Levels", "learn_many", "season_step_many"]
 
 WARM_BLOCKS = 12
 _LEVEL_MEMORY = 30
@@ -155,3 +158,117 @@ class Baseline:
         """Take a new level for normal."""
         self.flat = level
         self.seasonal = math.nan
+
+
+class Levels:
+    """What a `Baseline` says, for many rows at once, as it was when this was made: a value a row."""
+
+    __slots__ = ("_table", "floor", "high", "low", "noise", "sample_scale")
+
+    def __init__(self, table: Table) -> None:
+        flat, seasonal = table["flat"], table["seasonal"]
+        self._table = table
+        self.low: Floats = np.fmin(flat, seasonal)
+        self.high: Floats = np.fmax(flat, seasonal)
+        self.noise: Floats = np.sqrt(table["sample_var"])
+        self.floor: Floats = np.maximum(
+            np.maximum(_RELATIVE_FLOOR * np.abs(flat), _PEAK_FLOOR * table["peak"]), 1e-300
+        )
+        self.sample_scale: Floats = np.maximum(self.noise, self.floor)
+
+    def nearest(self, value: Floats, rows: Numbers | slice = slice(None)) -> Floats:
+        """`Baseline.nearest` of a value for each of these rows."""
+        nearest: Floats = np.minimum(np.maximum(value, self.low[rows]), self.high[rows])
+        return nearest
+
+    def block_scale(self) -> Floats:
+        table = self._table
+        scale: Floats = np.maximum(np.sqrt(table["block_var"]), self.sample_scale / np.sqrt(table["count"]))
+        return scale
+
+    def caution(self) -> Floats:
+        caution: Floats = 1.0 + 6.0 / np.maximum(1, self._table["blocks"]) + self._table["wary"]
+        return caution
+
+    def spike_threshold(self, sensitivity: float) -> Floats:
+        table, scale = self._table, self.noise
+        peak = table["peak"]
+        tail = peak * (1.0 + peak / (3.0 * scale))
+        young = 1.0 + _YOUNG_SPIKE / np.maximum(1, table["samples"])
+        threshold = np.maximum(1.5 * sensitivity * scale, tail) * young + table["wary"] * scale
+        return np.where(scale <= self.floor, np.inf, threshold)
+
+    @property
+    def warm_blocks(self) -> Bools:
+        warm: Bools = self._table["blocks"] >= WARM_BLOCKS
+        return warm
+
+
+def learn_many(table: Table, sensitivity: float) -> None:
+    """`Baseline.learn` of the finished block of each of many rows, in place."""
+    first = table["blocks"] == 0
+    if first.all():
+        _start_many(table)
+    elif not first.any():
+        _follow_many(table, sensitivity)
+    else:
+        rows = np.flatnonzero(first)
+        part = pick(table, rows)
+        _start_many(part)
+        put(table, rows, part)
+        rows = np.flatnonzero(~first)
+        part = pick(table, rows)
+        _follow_many(part, sensitivity)
+        put(table, rows, part)
+    half_life = np.maximum(_PEAK_HALF_LIFE_MS / table["length_ms"], _PEAK_HALF_LIFE_SAMPLES / table["count"])
+    kept = 0.5 ** (1.0 / half_life)
+    table["peak"] *= kept
+    table["wary"] *= kept
+    table["blocks"] += 1
+    table["samples"] += table["count"]
+
+
+def _start_many(table: Table) -> None:
+    mean, variance = moments(table)
+    table["flat"] = mean
+    table["sample_var"] = table["within_var"] = variance
+    table["block_var"] = variance / table["count"]
+
+
+def _follow_many(table: Table, sensitivity: float) -> None:
+    mean, within = moments(table)
+    levels = Levels(table)
+    off = mean - levels.nearest(mean)
+    scale = levels.block_scale()
+    _learn_peak_many(table, levels, sensitivity)
+    sample_scale = Levels(table).sample_scale
+    gain = 1.0 / np.minimum(table["blocks"] + 1, _SCALE_MEMORY)
+    clip = np.where(levels.warm_blocks, 1.0, np.inf)
+    most = clip * _SAMPLE_CLIP * sample_scale**2
+    off_squared = off * off
+    table["sample_var"] += gain * (np.fmin(within + off_squared, most) - table["sample_var"])
+    table["within_var"] += gain * (np.fmin(within, most) - table["within_var"])
+    table["block_var"] += gain * (
+        np.fmin(off_squared, clip * (_BLOCK_CLIP * scale) ** 2) - table["block_var"]
+    )
+    gain, limit = 1.0 / np.minimum(table["blocks"] + 1, _LEVEL_MEMORY), clip * _LEVEL_CLIP * scale
+    for level in ("flat", "seasonal"):
+        table[level] += gain * np.minimum(np.maximum(mean - table[level], -limit), limit)
+
+
+def _learn_peak_many(table: Table, levels: Levels, sensitivity: float) -> None:
+    base, peak = table["base"], table["peak"]
+    farthest = np.maximum(
+        np.maximum(base + table["high"] - levels.high, levels.low - base - table["low"]), 0.0
+    )
+    farther = farthest > peak
+    if farther.any():
+        bounded = np.minimum(farthest, levels.spike_threshold(sensitivity))
+        table["peak"] = np.where(farther, np.maximum(peak, bounded), peak)
+
+
+def season_step_many(table: Table, rise: Floats) -> None:
+    """`Baseline.season_step` for many rows at once, in place."""
+    seasonal = table["seasonal"]
+    begun = np.where(rise != 0.0, table["flat"] + rise, np.nan)
+    table["seasonal"] = np.where(np.isnan(seasonal), begun, seasonal + rise)

@@ -13,13 +13,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LIMIT", "STEPS_TO_LEARN", "Block", "block_length_ms", "block_rows"]
+from streams.detect.tables import Bools, Floats, Table
+
+__all__ = [
+    "LIMIT",
+    "MIN_SAMPLES",
+    "STEPS_TO_LEARN",
+    "Block",
+    "block_length_ms",
+    "block_rows",
+    "least_length_ms",
+    "moments",
+    "trimmed_many",
+]
 
 LIMIT = 1e100
 """Values beyond this are taken as missing: their squares would not be finite."""
 
 STEPS_TO_LEARN = 7
-_SAMPLES_PER_BLOCK = 5
+MIN_SAMPLES = 5
+"""In a block."""
 
 
 @dataclass(slots=True)
@@ -81,6 +94,11 @@ class Block:
         return max(0.0, self.squares / self.count - mean * mean)
 
 
+def least_length_ms(persist_ms: int) -> int:
+    """How long blocks are where samples come often."""
+    return max(1_000, persist_ms // 2)
+
+
 def block_length_ms(steps_ms: Sequence[int], persist_ms: int) -> tuple[int, int]:
     """Return the typical step and the block length for it.
 
@@ -88,8 +106,8 @@ def block_length_ms(steps_ms: Sequence[int], persist_ms: int) -> tuple[int, int]
     restart although its step is estimated anew.
     """
     step = sorted(steps_ms)[len(steps_ms) // 2]
-    length = max(1_000, persist_ms // 2)
-    while length < _SAMPLES_PER_BLOCK * step:
+    length = least_length_ms(persist_ms)
+    while length < MIN_SAMPLES * step:
         length *= 2
     return step, length
 
@@ -115,3 +133,18 @@ def block_rows(
         np.maximum.reduceat(offs, cuts).tolist(),
         strict=True,
     )
+
+
+def moments(table: Table) -> tuple[Floats, Floats]:
+    """`Block.mean` and `Block.variance` for many rows at once; none of their blocks is empty."""
+    centre = table["total"] / table["count"]
+    variance = np.maximum(0.0, table["squares"] / table["count"] - centre * centre)
+    return table["base"] + centre, variance
+
+
+def trimmed_many(table: Table, mean: Floats, above: Bools) -> Floats:
+    """`Block.trimmed` for many rows at once: without the farthest sample `above`, or else below."""
+    farthest = np.where(above, table["high"], table["low"])
+    rest = table["base"] + (table["total"] - farthest) / np.maximum(table["count"] - 1, 1)
+    trimmed: Floats = np.where(table["count"] < 3, mean, rest)
+    return trimmed

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -30,10 +31,11 @@ from schemas.metrics import (
     Recorder,
 )
 from schemas.registry import SchemaRegistry
-from schemas.registry_reading import read_event_as
 from streams.detect.detector import Detector
+from streams.detect.frames import Frame
 from streams.detect.rebuild import reread
 from streams.detect.settings import DetectRules
+from streams.detect.wire import FrameDecoder
 from streams.ends import readable_end
 from streams.jobs.attempts import RetryPolicy
 from streams.kafka import KafkaSettings, make_consumer
@@ -83,10 +85,10 @@ class DetectConsumer:
         self._office = office
         self._clock = clock
         self._recorder = recorder or NullRecorder()
-        self._registry = registry
         self._retry = retry or RetryPolicy()
         self._topic = settings.names.on_broker(KpiBatch.TOPIC)
         self._consumer: AIOKafkaConsumer = make_consumer(settings, f"{settings.topic_prefix}{rules.group}")
+        self._decoder = FrameDecoder(registry, max_series=2 * rules.max_series)
         self._detector = Detector(rules)
         self._rebuilding: dict[Partition, asyncio.Task[None]] = {}
         self._live: dict[Partition, _Progress] = {}
@@ -132,20 +134,13 @@ class DetectConsumer:
         began = asyncio.get_running_loop().time()
         alarms: list[AlarmRaw] = []
         samples = 0
-        for number, message in enumerate(messages):
-            if number % _SLICE == _SLICE - 1:
-                await asyncio.sleep(0)
-            if place not in self._live:
+        for start in range(0, len(messages), _SLICE):
+            frames = await self._frames(messages[start : start + _SLICE], stop)
+            if stop.is_set() or place not in self._live:
                 return
-            try:
-                batch = await self._read(message, stop)
-            except InvalidEventError as error:
-                await self._bury(message, error, stop)
-                continue
-            if batch is None:
-                return
-            alarms += self._detector.apply(place.partition, batch, self._now_ms())
-            samples += sum(len(column.values) for column in batch.series)
+            alarms += self._detector.apply_all(place.partition, frames, self._now_ms())
+            samples += sum(frame.samples for frame in frames)
+            await asyncio.sleep(0)
         await self._publish(alarms, stop)
         if stop.is_set() or place not in self._live:
             return
@@ -155,9 +150,17 @@ class DetectConsumer:
         self._recorder.observe(BATCH_ROWS, len(messages), stage=STAGE)
         self._recorder.observe(STAGE_SECONDS, asyncio.get_running_loop().time() - began, stage=STAGE)
 
-    async def _read(self, message: Message, stop: asyncio.Event) -> KpiBatch | None:
-        """Decode; None when told to stop while the registry that may know a new schema is away."""
-        return await self._persist(lambda: read_event_as(KpiBatch, message.value, self._registry), stop)
+    async def _frames(self, messages: Sequence[Message], stop: asyncio.Event) -> list[Frame]:
+        """Decode and bury what cannot be; not all of them when told to stop while the schema registry is away."""
+        frames: list[Frame] = []
+        for message in messages:
+            try:
+                frame = await self._persist(partial(self._decoder.decode, message.value), stop)
+            except InvalidEventError as error:
+                await self._bury(message, error, stop)
+            else:
+                frames += [] if frame is None else [frame]
+        return frames
 
     async def _publish(self, alarms: Sequence[AlarmRaw], stop: asyncio.Event) -> None:
         if not alarms:
@@ -269,10 +272,10 @@ class DetectConsumer:
     async def _take_back(self, place: Partition, message: Message) -> None:
         """What it brings about was published, or buried, before it was committed."""
         try:
-            batch = await read_event_as(KpiBatch, message.value, self._registry)
+            frame = await self._decoder.decode(message.value)
         except InvalidEventError:
             return
-        self._detector.apply(place.partition, batch, self._now_ms())
+        self._detector.apply_all(place.partition, [frame], self._now_ms())
 
     async def release(self, partitions: Iterable[Partition]) -> None:
         """Let partitions go: commit what is handled, forget their state. For the rebalance listener."""

@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-__all__ = ["MIN_EFFECT", "Run", "Shift"]
+import numpy as np
+
+from streams.detect.tables import Bools, Floats, Ints, Table, pick, put
+
+__all__ = ["MIN_EFFECT", "Run", "Shift", "learn_many", "run_many"]
 
 MIN_EFFECT = 2.0
 """A shift is at least so many sample scales, however sure its existence is."""
@@ -79,3 +83,55 @@ def _spread(count: int, likeness: float) -> float:
     """Variance of the sum of `count` standard normal values of a first-order autoregression."""
     r = min(max(likeness, 0.0), _MAX_LIKENESS)
     return count * (1 + r) / (1 - r) - 2 * r * (1 - r**count) / (1 - r) ** 2
+
+
+def learn_many(table: Table, z: Floats) -> None:
+    """`Run.learn` for many rows at once, in place."""
+    clipped = np.minimum(np.maximum(z, -3.0), 3.0)
+    table["run_likeness"] += _GAIN * (clipped * table["run_last_z"] - table["run_likeness"])
+    table["run_last_z"] = clipped
+
+
+def run_many(  # noqa: PLR0913, PLR0917 - Run.take's and Run.verdict's, a column each
+    table: Table,
+    off: Floats,
+    block_scale: Floats,
+    sample_scale: Floats,
+    limit: Floats,
+    ended_ms: Ints,
+    persist_ms: int,
+) -> Bools:
+    """`Run.take`, then `Run.verdict`, for many rows at once, in place. Returns which have a shift to tell."""
+    member = np.abs(off) >= np.maximum(_MEMBER_BLOCK * block_scale, _MEMBER_SAMPLE * sample_scale)
+    sign = np.where(off > 0, 1, -1)
+    _end_many(table, ~member | (sign != table["run_sign"]))
+    told = np.zeros(off.size, np.bool_)
+    rows = np.flatnonzero(member)
+    if not rows.size:
+        return told
+    run = pick(table, rows)
+    off, sign, sample_scale, limit = off[rows], sign[rows], sample_scale[rows], limit[rows]
+    stood_out = np.where(sign > 0, run["up_ms"], run["down_ms"])
+    begun_ms = np.where(stood_out != 0, stood_out, run["first_ms"])
+    run["run_started_ms"] = np.where(run["run_sign"] == 0, begun_ms, run["run_started_ms"])
+    run["run_sign"] = sign
+    run["run_blocks"] += 1
+    run["run_sum_z"] += np.minimum(np.abs(off) / block_scale[rows], _Z_CLIP * limit)
+    run["run_sum_off"] += off
+    put(table, rows, run)
+    long = (run["run_blocks"] >= _MIN_BLOCKS) & (ended_ms[rows] - run["run_started_ms"] >= persist_ms)
+    sure = run["run_sum_z"] / np.sqrt(_spread_many(run["run_blocks"], run["run_likeness"])) >= limit
+    large = np.abs(run["run_sum_off"] / run["run_blocks"]) >= MIN_EFFECT * sample_scale
+    told[rows] = long & sure & large
+    return told
+
+
+def _end_many(table: Table, over: Bools) -> None:
+    for name in ("run_sign", "run_blocks", "run_sum_z", "run_sum_off", "run_last_z"):
+        table[name][over] = 0
+
+
+def _spread_many(count: Ints, likeness: Floats) -> Floats:
+    r = np.minimum(np.maximum(likeness, 0.0), _MAX_LIKENESS)
+    spread: Floats = count * (1 + r) / (1 - r) - 2 * r * (1 - r**count) / (1 - r) ** 2
+    return spread
