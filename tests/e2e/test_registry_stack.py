@@ -17,6 +17,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 from infra.cli.context import load_installation, load_settings
 from infra.cli.key_ring import read_admin_key
+from schemas.errors import ConfigurationError
 from schemas.events import AlarmChanged, AlarmRaw, Incident, InvestigationRequested, InvestigationStatus
 from schemas.registry import builtin_registry
 from schemas.topics import CATALOGUE
@@ -163,6 +164,17 @@ def test_commands_and_the_api_tell_the_registrys_ids(stack: RunningStack, regist
         mirrored = api.get("/registry/subjects/evidence-value/versions/latest").json()
         assert mirrored["id"] == ids["evidence"]
         assert api.get(f"/registry/schemas/ids/{ids['evidence']}").status_code == 200
+
+
+def test_a_command_that_may_not_ask_says_so_and_sends_nothing(
+    stack: RunningStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOCSIN_KAFKA__SCHEMA_REGISTRY_PASSWORD", "other")
+
+    with pytest.raises(ConfigurationError, match=r"refuses tocsin \(401\)") as refused:
+        stack.tocsin("send", "alarm", "HighLatency", "-s", "cart", "--tenant", "four")
+
+    assert "SCHEMA_REGISTRY_PASSWORD" in refused.value.cure
 
 
 def test_nothing_is_lost(stack: RunningStack) -> None:

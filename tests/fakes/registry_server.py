@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -234,9 +235,12 @@ def _application(state: RegistryServer) -> Starlette:
 
 @contextmanager
 def start_registry(
-    *, path: str = "", authority: Authority | None = None, **changes: Any
+    *, path: str = "", authority: Authority | None = None, mutual: bool = False, **changes: Any
 ) -> Iterator[RegistryServer]:
-    """Serve in a thread of its own until the block ends; with an authority over TLS, with a certificate it signs."""
+    """Serve in a thread of its own until the block ends; with an authority over TLS, with a certificate it signs.
+
+    `mutual`: clients need one of the same authority.
+    """
     listening = socket.create_server(("127.0.0.1", 0))
     state = RegistryServer(listening.getsockname()[1], path, "https" if authority else "http", **changes)
     state.open.set()
@@ -247,6 +251,8 @@ def start_registry(
             "ssl_certfile": str(identity.certificate),
             "ssl_keyfile": str(identity.key),
             "ssl_keyfile_password": identity.password,
+            "ssl_ca_certs": str(authority.file),
+            "ssl_cert_reqs": ssl.CERT_REQUIRED if mutual else ssl.CERT_NONE,
         }
     config = uvicorn.Config(
         _application(state),

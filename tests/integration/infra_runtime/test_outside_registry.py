@@ -13,6 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from infra.runtime.clock import SystemClock
 from infra.runtime.schema_registry import (
@@ -325,6 +331,29 @@ async def test_over_tls_the_authority_must_be_trusted(tmp_path: Path) -> None:
             await _opened(_at(registry, cafile=str(tmp_path / "nothing.pem")))
 
     assert "schema_registry_ssl_cafile" in refused.value.cure
+
+
+async def test_a_certificate_of_our_own_is_shown_where_it_is_wanted(tmp_path: Path) -> None:
+    authority = make_authority(tmp_path, "ours")
+    me = authority.issue("tocsin")
+    key = load_pem_private_key(me.key.read_bytes(), me.password.encode())
+    opened = tmp_path / "opened.key"
+    opened.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    both = tmp_path / "both.pem"
+    both.write_bytes(me.certificate.read_bytes() + opened.read_bytes())
+    with start_registry(authority=authority, mutual=True) as registry:
+        anonymous = _at(registry, cafile=str(authority.file))
+
+        shown: list[dict[str, Any]] = [
+            {"certfile": str(me.certificate), "keyfile": str(opened)},
+            {"certfile": str(both)},
+        ]
+        for certificates in shown:
+            assert len((await _opened(replace(anonymous, **certificates))).current) == len(CATALOGUE)
+        with pytest.raises(UnavailableError):
+            await _opened(anonymous)
+        with pytest.raises(ConfigurationError, match="cannot be read"):
+            await _opened(replace(anonymous, certfile=str(me.certificate)))
 
 
 async def test_a_path_before_the_api_is_kept() -> None:
