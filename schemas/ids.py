@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from datetime import datetime
+from functools import lru_cache
 
 __all__ = [
     "alarm_event_id",
@@ -25,18 +26,23 @@ __all__ = [
 ]
 
 _LENGTH = 26
+_BYTES = 20
+"""As many of the hash as make whole base32 groups and at least that length."""
+_RECENT = 65_536
+"""So many alarms that are told again and again need not be hashed again."""
 
 
 def stable_id(prefix: str, *parts: str | int) -> str:
     """Return `prefix_` and the hash of the parts, in order."""
-    digest = hashlib.sha256()
+    named = bytearray()
     for part in parts:
         data = str(part).encode()
-        digest.update(len(data).to_bytes(4, "big"))
-        digest.update(data)
-    return f"{prefix}_{base64.b32encode(digest.digest()).decode().lower()[:_LENGTH]}"
+        named += len(data).to_bytes(4, "big") + data
+    digest = hashlib.sha256(named).digest()[:_BYTES]
+    return f"{prefix}_{base64.b32encode(digest).decode().lower()[:_LENGTH]}"
 
 
+@lru_cache(_RECENT)
 def alarm_event_id(tenant: str, source: str, fingerprint: str, status: str, started_at: datetime) -> str:
     """Name one state of one alarm: a repeat from the source has the same name."""
     return stable_id("alm", tenant, source, fingerprint, status, _instant(started_at))

@@ -151,7 +151,9 @@ class TopicAdmin:
     async def _until_known(self, topics: Collection[str]) -> None:
         """A broker of a cluster may hear of a topic after another has created it."""
         async with asyncio.timeout(_ANSWER_S):
-            while len(await self._partitions(topics)) < len(topics):
+            while True:
+                if len(await self._partitions(topics)) == len(topics):
+                    return
                 await asyncio.sleep(_RETRY_S)
 
     async def _partitions(self, topics: Collection[str]) -> Mapping[str, int]:

@@ -18,7 +18,7 @@ from schemas.topics import topic_of
 from streams.faust_connection import connection_of, producer_of
 from streams.faust_transport import PromptTransport, lag_by_topic
 from streams.kafka import KafkaSettings
-from streams.noack_batches import Batches, BatchHandler, consume
+from streams.noack_batches import BUNDLES, Batches, BatchHandler, consume
 from streams.tables import StateTable
 from streams.triage.correlate import Correlate
 from streams.triage.deps import TriageDeps
@@ -29,6 +29,9 @@ from streams.triage.trigger import Trigger
 __all__ = ["TriageSettings", "create_app"]
 
 _log = structlog.get_logger(__name__)
+
+_BUFFERED_BUNDLES = 16
+"""How much of each topic may be read ahead of its stage."""
 
 
 class TriageSettings(BaseModel):
@@ -75,13 +78,15 @@ def create_app(settings: TriageSettings, deps: TriageDeps) -> faust.App:
         broker_commit_interval=settings.commit_interval_s,
         consumer_auto_offset_reset="earliest",
         stream_wait_empty=False,
+        stream_buffer_maxsize=_BUFFERED_BUNDLES,
         Table=StateTable,
     )
     app.transport = PromptTransport(
         connection["broker"],
         app,
+        kafka=settings.kafka,
         fetch_wait_ms=settings.fetch_wait_ms,
-        committed_only=settings.kafka.idempotent,
+        bundle_size=max(1, settings.batch_size // BUNDLES),
     )
     app.transport.Producer = producer_of(settings.kafka)  # type: ignore[misc]  # Faust reads it from the instance
     intake_state = _table(app, "alarms", AlarmRaw)

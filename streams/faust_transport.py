@@ -1,4 +1,4 @@
-"""Faust's aiokafka transport, mended in two places (docs/adr/0009).
+"""Faust's aiokafka transport, mended in four places (docs/adr/0009, 0011).
 
 A fetch: Faust asks the broker to wait 1.5 s for data. Kafka answers as soon as there is some; Tansu waits half of it.
 
@@ -7,25 +7,62 @@ queues after that. What it delivers between the two is thrown away and yet count
 messages are skipped and committed over. So here source partitions are closed from a rebalance until everything is
 resumed, and then sought back once more. As a last guard a partition is read on only from where it was: a gap is
 read again once, and believed the second time.
+
+And the cost of a message: Faust takes each through a dozen coroutines of its own. Here what was fetched of one source
+partition goes through them as one `Bundle`.
+
+And a restoration: Faust restores tables up to where the broker says that their changelogs end, and Tansu says too little.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
 import faust
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP, Message
 from faust.types.transports import ConsumerT
+from faust.types.tuples import ConsumerMessage
 from yarl import URL
 
-__all__ = ["ContiguousReading", "PromptTransport", "SourceGate", "lag_by_topic"]
+from schemas.errors import UnavailableError
+from streams.connecting import started
+from streams.ends import ends_of
+from streams.kafka import KafkaSettings, make_consumer
+
+__all__ = ["Bundle", "ContiguousReading", "PromptTransport", "SourceGate", "lag_by_topic"]
 
 _log = structlog.get_logger(__name__)
+
+_ENDS_S = 30.0
+
+
+class Bundle(ConsumerMessage):
+    """Messages of one partition that follow one another, as one for Faust; acknowledging it acknowledges them all."""
+
+    __slots__ = ("messages",)
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        last = messages[-1]
+        super().__init__(
+            last.topic,
+            last.partition,
+            last.offset,
+            last.timestamp,
+            last.timestamp_type,
+            None,
+            None,
+            None,
+            None,
+            tp=last.tp,
+            generation_id=last.generation_id,
+        )
+        self.messages = tuple(messages)
 
 
 class ContiguousReading:
@@ -88,6 +125,12 @@ class _PromptThread(AIOKafkaConsumerThread):
         consumer._isolation_level = transport.isolation_level  # noqa: SLF001
         return consumer
 
+    async def _highwaters(self, partitions: Sequence[TP]) -> Mapping[TP, int]:
+        """Where changelogs end, up to which tables are restored."""
+        transport = self.consumer.transport
+        assert isinstance(transport, PromptTransport)
+        return await transport.ends(partitions)
+
 
 class _Consumer(Consumer):
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -95,6 +138,8 @@ class _Consumer(Consumer):
         self._gate = SourceGate()
         self._begun: dict[TP, int] = {}
         super().__init__(*args, **options)
+        assert isinstance(self.transport, PromptTransport)
+        self._bundle_size = self.transport.bundle_size
 
     def _new_consumer_thread(self) -> _PromptThread:
         return _PromptThread(self, loop=self.loop, beacon=self.beacon)
@@ -151,16 +196,35 @@ class _Consumer(Consumer):
             self._reading.restart(offsets)
             await self._go_to(offsets)
         put_back: set[TP] = set()
+        bundled: dict[TP, list[Message]] = {}
         async for tp, message in super().getmany(timeout):
             if self._is_changelog_tp(tp):
                 yield tp, message
             elif self._gate.is_open and tp not in put_back:
                 wanted = self._reading.gap_before(tp, message.offset)
-                if wanted is None:
-                    yield tp, message
-                else:
+                if wanted is not None:
                     put_back.add(tp)
                     await self._read_again(tp, wanted, message.offset)
+                    continue
+                bundled.setdefault(tp, []).append(message)
+                if len(bundled[tp]) >= self._bundle_size:
+                    yield tp, Bundle(bundled.pop(tp))
+        for tp, messages in bundled.items():
+            if self._gate.is_open:  # else a rebalance has begun, and they are read again after it
+                yield tp, Bundle(messages)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """The offset to commit. Bundles are acknowledged in order: what the newest one ends with, all before is done."""
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        newest: int = max(acked)
+        acked.clear()
+        self._acked_index[tp].clear()
+        return newest + 1
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Faust's list of offsets that no message has, from which it would tell what is done; not asked here."""
 
     async def _read_again(self, tp: TP, wanted: int, got: int) -> None:
         _log.warning("gap_read_again", topic=tp.topic, partition=tp.partition, wanted=wanted, got=got)
@@ -173,18 +237,43 @@ class PromptTransport(Transport):
     Args:
         brokers: where they are.
         app: the app that it is set on.
+        kafka: how to reach them; where the broker knows transactions, records of those aborted or open stay unread.
         fetch_wait_ms: how long the broker may hold a fetch.
-        committed_only: whether records of transactions that were aborted, or are open, stay unread.
+        bundle_size: how many messages at most Faust is given as one.
     """
 
     Consumer: ClassVar[type[ConsumerT]] = _Consumer
 
     def __init__(
-        self, brokers: Sequence[URL], app: faust.App, *, fetch_wait_ms: int, committed_only: bool
+        self,
+        brokers: Sequence[URL],
+        app: faust.App,
+        *,
+        kafka: KafkaSettings,
+        fetch_wait_ms: int,
+        bundle_size: int,
     ) -> None:
         super().__init__(list(brokers), app)
         self.fetch_wait_ms = fetch_wait_ms
-        self.isolation_level = "read_committed" if committed_only else "read_uncommitted"
+        self.bundle_size = bundle_size
+        self.isolation_level = "read_committed" if kafka.idempotent else "read_uncommitted"
+        self._kafka = kafka
+
+    async def ends(self, partitions: Collection[TP]) -> Mapping[TP, int]:
+        """The offsets that these partitions end with. Faust asks the usual way, which is wrong on Tansu (see `streams.ends`).
+
+        Raises:
+            UnavailableError: the broker does not answer.
+        """
+        consumer = make_consumer(self._kafka, None)
+        try:
+            await started(consumer, self._kafka)
+            ends = await ends_of(consumer, [TopicPartition(*tp) for tp in partitions], _ENDS_S)
+        except TimeoutError as error:
+            raise UnavailableError("the broker does not say where the changelogs end") from error
+        finally:
+            await consumer.stop()
+        return {TP(*place): end for place, end in ends.items()}
 
 
 def lag_by_topic(app: faust.App) -> dict[str, int]:

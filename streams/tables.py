@@ -7,34 +7,28 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import faust
-from faust.types import TP, EventT, FutureMessage
+from faust.types import TP, EventT
 
 from schemas.errors import IntegrityError, UnavailableError
 
 __all__ = ["StateTable"]
 
 _SETTLE_S = 60.0
-_BUFFER = 100_000
-"""Faust slows its streams down at 100 changes not yet sent; here a batch waits for all of its own anyway."""
 
 
 class StateTable(faust.Table[bytes, bytes]):
     """Keys and values are bytes, kept in memory and in a changelog topic with the partitions of the source.
 
     Faust asks the current event for the partition of a write, and inside `noack_take` there is none: here whoever
-    writes says it. Faust also commits offsets before the changelog is known to be stored: here `settle` waits for it.
+    writes says it. Faust also commits offsets before the changelog is known to be stored, and sends it message by
+    message through a buffer: here `settle` sends all that was written and waits for it.
     """
 
     def __init__(self, app: Any, **options: Any) -> None:
         super().__init__(app, **options)
-        self._writing_to: int | None = None
-        self._unsettled: list[FutureMessage] = []
+        self._unsettled: list[tuple[int, bytes, bytes | None]] = []
         self._partition_of: dict[bytes, int] = {}
         self.active: frozenset[int] = frozenset()
-
-    async def on_start(self) -> None:
-        self.app.producer.buffer.max_messages = _BUFFER
-        await super().on_start()
 
     def read(self, key: bytes) -> bytes | None:
         """The value as last written; does not block."""
@@ -43,24 +37,34 @@ class StateTable(faust.Table[bytes, bytes]):
 
     def write(self, partition: int, changes: Mapping[bytes, bytes | None]) -> None:
         """Set the keys, in order, or delete those with None; stored once `settle` has returned."""
-        self._writing_to = partition
-        try:
-            for key, value in changes.items():
-                self._put(partition, key, value)
-        finally:
-            self._writing_to = None
+        for key, value in changes.items():
+            if value is not None:
+                self.data[key] = value
+                self._partition_of[key] = partition
+            elif self._partition_of.pop(key, None) is not None:
+                self.data.pop(key, None)
+            else:
+                continue
+            self._unsettled.append((partition, key, value))
 
     async def settle(self) -> None:
-        """Wait until the broker has every change written so far.
+        """Send every change written so far and wait until the broker has them.
 
         Raises:
             UnavailableError: not acknowledged within a minute.
+            KafkaError: the broker refuses one.
         """
-        waiting, self._unsettled = self._unsettled, []
-        if not waiting:
+        changes, self._unsettled = self._unsettled, []
+        if not changes:
             return
+        producer, topic = self.app.producer, self.changelog_topic.get_topic_name()
         try:
-            await asyncio.wait_for(asyncio.gather(*waiting), _SETTLE_S)
+            async with asyncio.timeout(_SETTLE_S):
+                sent = [
+                    await producer.send(topic, key, value, partition, timestamp=None, headers=None)
+                    for partition, key, value in changes
+                ]
+                await asyncio.gather(*sent)
         except TimeoutError as error:
             raise UnavailableError(f"the changelog of {self.name} is not acknowledged") from error
 
@@ -72,14 +76,8 @@ class StateTable(faust.Table[bytes, bytes]):
                 yield partition, key, value
 
     def partition_for_key(self, key: bytes) -> int:
-        if self._writing_to is None:
-            raise IntegrityError(f"{self.name} is written outside of write(): {key!r}")
-        return self._writing_to
-
-    def send_changelog(self, *args: Any, **options: Any) -> FutureMessage:
-        sent = super().send_changelog(*args, **options)
-        self._unsettled.append(sent)
-        return sent
+        """Faust asks for it where a table is written like a dict."""
+        raise IntegrityError(f"{self.name} is written outside of write(): {key!r}")
 
     def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
         """Take over what the changelog says; the last word on a key decides whose it is."""
@@ -100,11 +98,3 @@ class StateTable(faust.Table[bytes, bytes]):
             del self._partition_of[key]
             self.data.pop(key, None)
         await super().on_recovery_completed(active_tps, standby_tps)
-
-    def _put(self, partition: int, key: bytes, value: bytes | None) -> None:
-        if value is not None:
-            self[key] = value
-            self._partition_of[key] = partition
-        elif key in self._partition_of:
-            del self[key]
-            del self._partition_of[key]

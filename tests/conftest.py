@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 os.environ.pop(
     "COLUMNS", None
 )  # pytest-xdist sets it to 80; what commands print should be as wide as in a pipe
+# Nor may a developer's own contexts and addresses decide whom the commands of a test ask.
+os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="tocsin-test-config-")
+os.environ |= dict.fromkeys(("TOCSIN_URL", "TOCSIN_CONTEXT", "TOCSIN_API_KEY"), "")
 
 from infra.local.kafka import fetch_jars
 from streams.kafka import KafkaSettings

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 
 from schemas.events import AlarmRaw, AlarmStatus, Record, Severity
 from schemas.events.base import Instant
 from schemas.ids import stable_id
 
-__all__ = ["REMEMBERED_IDS", "AlarmState", "alarm_key", "token_of"]
+__all__ = ["REMEMBERED_IDS", "AlarmState", "alarm_key", "state_of", "token_of"]
 
 REMEMBERED_IDS = 16
 """How many alarm event ids of one alarm are known to be decided; an older one is out of order anyway."""
 
 _TOKEN_LENGTH = 10
+_RECENT = 16_384
+"""So many alarms that are told again and again need not be looked up anew."""
 
 
 class AlarmState(Record):
@@ -45,6 +48,13 @@ class AlarmState(Record):
         return max(self.seen_at, seen_at)
 
 
+@lru_cache(_RECENT)
+def state_of(value: bytes) -> AlarmState:
+    """What was remembered, from the JSON bytes in the store."""
+    return AlarmState.model_validate_json(value)
+
+
+@lru_cache(_RECENT)
 def alarm_key(tenant: str, source: str, fingerprint: str) -> bytes:
     """The key under which an alarm is remembered."""
     return stable_id("a", tenant, source, fingerprint).encode()

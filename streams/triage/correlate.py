@@ -85,7 +85,7 @@ class Correlate:
             _log.debug("alarm_correlated", incident=incident, decision=change.decision.value)
 
     async def _carry_out(self) -> None:
-        effects = self._correlation.take()
+        effects = self._correlation.take(self._clock.now())
         outgoing = [Outgoing(one.event, one.traceparent) for one in effects.transitions]
         await send_all(self._publisher, outgoing)
         for partition, changes in effects.writes.items():

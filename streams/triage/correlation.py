@@ -70,6 +70,8 @@ class _Case:
     head: Head
     members: dict[bytes, Member] = field(default_factory=dict)
     active: int = 0
+    told_at: datetime | None = None
+    """Our time of its last event; None: not known."""
 
     @property
     def name(self) -> str:
@@ -82,6 +84,7 @@ class Correlation:
     def __init__(self, rules: CorrelationRules) -> None:
         self._rules = rules
         self._window = timedelta(seconds=rules.window_s)
+        self._growth_every = timedelta(seconds=rules.growth_every_s)
         self._cases: dict[str, _Case] = {}
         self._case_of: dict[bytes, str] = {}
         self._index = ComponentIndex()
@@ -141,10 +144,16 @@ class Correlation:
             else:
                 self._turn(case, IncidentTransition.CLOSED, Phase.CLOSED, _Cause(now, now))
 
-    def take(self) -> Effects:
-        """Hand over, once, what has happened since the last call."""
+    def take(self, now: datetime) -> Effects:
+        """Hand over, once, what has happened since the last call.
+
+        Growth of an incident that has just been told of is kept back for a while: an event carries the incident whole.
+        """
         for incident in list(self._growing):
-            self._publish_growth(incident)
+            growing = self._cases[incident]
+            if growing.told_at is None or now - growing.told_at >= self._growth_every:
+                self._publish_growth(incident)
+                growing.told_at = now
         effects = Effects(transitions=self._transitions)
         for incident, partition in self._dirty_heads.items():
             case = self._cases.get(incident)
@@ -236,9 +245,9 @@ class Correlation:
             self._index.add(case.head.tenant, member.alarm, case.name)
 
     def _grow(self, case: _Case, cause: _Cause) -> None:
-        """Note the growth; it is published once for all alarms up to the next transition or the end of the batch."""
+        """Note the growth; it is published once for all alarms up to the next transition or until it is due."""
         phase, self._growing[case.name] = case.head.phase, cause
-        case.head = case.head.model_copy(update={"phase": Phase.OPEN})
+        case.head = case.head.model_copy(update={"phase": Phase.OPEN, "grew_at": cause.occurred_at})
         self._revise(case, cause.now)
         if phase is not Phase.OPEN:
             self._reschedule(case)
@@ -261,9 +270,12 @@ class Correlation:
     def _publish_growth(self, incident: str) -> None:
         cause, case = self._growing.pop(incident, None), self._cases.get(incident)
         if cause is not None and case is not None:
+            case.head = case.head.model_copy(update={"grew_at": None})
+            self._touch(case)
             self._publish(case, IncidentTransition.GREW, cause)
 
     def _publish(self, case: _Case, transition: IncidentTransition, cause: _Cause) -> None:
+        case.told_at = cause.now
         alarms = (member.alarm for member in case.members.values())
         counts = (len(case.members), case.active)
         event = event_of(case.head, alarms, transition, cause.occurred_at, counts=counts)
@@ -287,6 +299,8 @@ class Correlation:
         case = self._cases[head.incident_id] = _Case(head)
         self._open += not head.phase.is_over
         self._reschedule(case)
+        if head.grew_at is not None:
+            self._growing[case.name] = _Cause(head.grew_at, head.updated_at)
 
     def _load_member(self, key: bytes, member: Member) -> None:
         case = self._cases.get(member.incident_id)

@@ -69,6 +69,8 @@ class Head(Record):
     severity: Severity
     services: tuple[str, ...]
     merged_into: str = ""
+    grew_at: Instant | None = None
+    """Event time of the last growth, while no event has told of it."""
 
     def covers(self, started_at: datetime, window: timedelta) -> bool:
         """Whether an alarm that began then is near the incident in time."""

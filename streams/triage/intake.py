@@ -16,7 +16,7 @@ from schemas.registry_reading import read_event_as
 from schemas.tracing import SpanName
 from streams.messages import Message
 from streams.spans import handling
-from streams.triage.alarm_state import AlarmState, alarm_key
+from streams.triage.alarm_state import AlarmState, alarm_key, state_of
 from streams.triage.dedup import Judgement, judge, release
 from streams.triage.deps import TriageDeps
 from streams.triage.expiry import Expiry
@@ -99,10 +99,9 @@ class Intake:
         except InvalidEventError as error:
             work.buried.append((message, error))
             return
-        with handling(self._tracing, SpanName.INTAKE, message, alarm, alarm=alarm.event_id) as trace:
-            await self._decide(alarm, message, trace, work)
+        await self._decide(alarm, message, work)
 
-    async def _decide(self, alarm: AlarmRaw, message: Message, trace: str, work: _Work) -> None:
+    async def _decide(self, alarm: AlarmRaw, message: Message, work: _Work) -> None:
         key = alarm_key(alarm.tenant, alarm.source, alarm.fingerprint)
         before = self._state(key, work)
         silence = silence_of(alarm, alarm.occurred_at, await self._silences.of(alarm.tenant))
@@ -114,7 +113,9 @@ class Intake:
                 return
         work.put(message.partition, key, judgement.state)
         self._expiry.note(message.partition, key, seen_at)
-        self._tell(alarm, judgement, trace, work)
+        if judgement.decision is not None:
+            with handling(self._tracing, SpanName.INTAKE, message, alarm, alarm=alarm.event_id) as trace:
+                self._tell(alarm, judgement, trace, work)
 
     def _tell(self, alarm: AlarmRaw, judgement: Judgement, trace: str, work: _Work) -> None:
         if judgement.decision is None:
@@ -164,7 +165,7 @@ class Intake:
         if key in work.states:
             return work.states[key]
         value = self._store.read(key)
-        return None if value is None else AlarmState.model_validate_json(value)
+        return None if value is None else state_of(value)
 
     def _note_held(self, partition: int, key: bytes, state: AlarmState | None) -> None:
         if state is not None and state.held is not None:

@@ -38,6 +38,8 @@ class CorrelationRules(_Rules):
     """Alarms of related services belong together when they start within this time of the incident's alarms."""
     max_hops: int = Field(default=2, ge=0, le=10)
     """Services this many calls apart, one above the other, are related."""
+    growth_every_s: float = Field(default=1.0, ge=0)
+    """An incident that only grows is told of no more often (wall clock): each event carries it whole."""
     quiet_s: float = Field(default=120.0, ge=0)
     """A cleared incident is closed after so long without news (wall clock)."""
     idle_s: float = Field(default=6 * 3600.0, gt=0)

@@ -18,6 +18,7 @@ from pathlib import Path
 import structlog
 
 from infra.runtime.clock import SystemClock
+from schemas.metrics import NullRecorder, Recorder
 from streams.app import TriageSettings, create_app
 from streams.dead_letters import DeadLetters
 from streams.kafka import KafkaSettings
@@ -49,7 +50,7 @@ def triage_settings(kafka: KafkaSettings, data_dir: Path) -> TriageSettings:
 
 
 @asynccontextmanager
-async def triage_deps(kafka: KafkaSettings) -> AsyncIterator[TriageDeps]:
+async def triage_deps(kafka: KafkaSettings, recorder: Recorder | None = None) -> AsyncIterator[TriageDeps]:
     clock = SystemClock()
     async with open_producer(kafka, source="/test/triage") as producer:
         yield TriageDeps(
@@ -58,6 +59,7 @@ async def triage_deps(kafka: KafkaSettings) -> AsyncIterator[TriageDeps]:
             control=Configured(SHOP),
             admission=Limits(),
             clock=clock,
+            recorder=recorder or NullRecorder(),
         )
 
 

@@ -17,7 +17,7 @@ from streams.triage.settings import CorrelationRules
 from streams.triage.topology import Neighbourhoods
 from tests.fakes.events import EPOCH, alarm
 
-RULES = CorrelationRules(window_s=100, max_hops=2, quiet_s=60, idle_s=3600, keep_s=600)
+RULES = CorrelationRules(growth_every_s=0, window_s=100, max_hops=2, quiet_s=60, idle_s=3600, keep_s=600)
 SERVICES = tuple("abcdefgh")
 
 
@@ -66,7 +66,7 @@ class _Run:
         """Handle one batch; `lost`: the worker dies after it has published and before it has written."""
         for one in changes:
             self.correlation.apply(one, self.near, 0, EPOCH)
-        effects = self.correlation.take()
+        effects = self.correlation.take(EPOCH)
         self.events += [one.event for one in effects.transitions]
         if lost:
             self.restart()

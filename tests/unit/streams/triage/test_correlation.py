@@ -14,7 +14,7 @@ from streams.triage.topology import Neighbourhoods
 from tests.fakes.events import EPOCH, alarm
 from tests.fakes.triage import SHOP
 
-RULES = CorrelationRules(window_s=300, max_hops=2, quiet_s=60, idle_s=3600, keep_s=600)
+RULES = CorrelationRules(growth_every_s=0, window_s=300, max_hops=2, quiet_s=60, idle_s=3600, keep_s=600)
 NEAR = Neighbourhoods(SHOP, RULES.max_hops)
 OPENED, GREW, MERGED = IncidentTransition.OPENED, IncidentTransition.GREW, IncidentTransition.MERGED
 CLEARED, CLOSED = IncidentTransition.CLEARED, IncidentTransition.CLOSED
@@ -50,10 +50,11 @@ def clear_of(opened: AlarmChanged, at: float) -> AlarmChanged:
 class Desk:
     """A correlation with its store: applies changes, each in a batch of its own unless given together."""
 
-    def __init__(self, near: Neighbourhoods = NEAR) -> None:
+    def __init__(self, near: Neighbourhoods = NEAR, rules: CorrelationRules = RULES) -> None:
         self.near = near
+        self.rules = rules
         self.store = MemoryStore()
-        self.correlation = Correlation(RULES)
+        self.correlation = Correlation(rules)
         self.now = EPOCH
 
     def apply(self, *changes: AlarmChanged) -> list[Incident]:
@@ -67,13 +68,13 @@ class Desk:
         return self.finish()
 
     def finish(self) -> list[Incident]:
-        effects = self.correlation.take()
+        effects = self.correlation.take(self.now)
         for partition, writes in effects.writes.items():
             self.store.write(partition, writes)
         return [one.event for one in effects.transitions]
 
     def restart(self) -> None:
-        self.correlation = Correlation(RULES)
+        self.correlation = Correlation(self.rules)
         self.correlation.load(self.store.entries())
 
 
@@ -225,6 +226,42 @@ def test_growth_is_published_before_the_next_transition() -> None:
     assert [one.revision for one in events] == sorted({one.revision for one in events})
 
 
+SLOWLY = RULES.model_copy(update={"growth_every_s": 10.0})
+
+
+def test_growth_is_told_of_now_and_then() -> None:
+    desk = Desk(rules=SLOWLY)
+    desk.apply(change("cart"))
+    assert desk.apply(change("redis", at=1)) == []
+    assert desk.apply(change("frontend", at=2)) == []
+    assert desk.wait(9) == []
+    (grown,) = desk.wait(1)
+    assert (grown.transition, grown.alarm_count, grown.revision) == (GREW, 3, 3)
+    assert grown.occurred_at == EPOCH + timedelta(seconds=2)
+    assert desk.apply(change("catalogue", at=3)) == []
+    assert kinds(desk.wait(10)) == [GREW]
+    assert desk.wait(10) == []
+
+
+def test_growth_kept_back_is_told_before_the_next_transition() -> None:
+    desk = Desk(rules=SLOWLY)
+    cart, redis = change("cart"), change("redis", at=1)
+    desk.apply(cart, redis)
+    desk.apply(clear_of(cart, 5))
+    assert kinds(desk.apply(clear_of(redis, 6))) == [GREW, CLEARED]
+    assert desk.wait(10) == []
+
+
+def test_growth_kept_back_survives_a_restart() -> None:
+    desk = Desk(rules=SLOWLY)
+    desk.apply(change("cart"), change("redis", at=1))
+    desk.restart()
+    (grown,) = desk.wait(0)
+    assert (grown.transition, grown.alarm_count) == (GREW, 2)
+    desk.restart()
+    assert desk.wait(20) == []
+
+
 def test_everything_goes_on_after_a_restart() -> None:
     desk = Desk()
     cart = change("cart")
@@ -256,7 +293,7 @@ def test_a_merge_survives_a_crash_that_lost_the_moves() -> None:
     desk.apply(change("cart"), change("catalogue", at=1))
     link = change("frontend", at=2)
     desk.correlation.apply(link, NEAR, 0, desk.now)
-    effects = desk.correlation.take()
+    effects = desk.correlation.take(desk.now)
     desk.store.write(0, {key: value for key, value in effects.writes[0].items() if key.startswith(b"h|")})
     desk.restart()
     (grown,) = desk.apply(link)
