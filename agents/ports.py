@@ -37,8 +37,10 @@ __all__ = [
     "Lease",
     "Published",
     "Publisher",
+    "Queued",
     "Runbooks",
     "Standing",
+    "Turns",
     "Windows",
 ]
 
@@ -162,6 +164,21 @@ class Gate(Protocol):
         """Whether a step that comes now has to queue."""
 
     def place(self, request: InvestigationRequested) -> AbstractAsyncContextManager[None]:
+        """Return what waits for a place on entering and holds it until it is left."""
+
+
+class Queued(Protocol):
+    async def __call__(self, position: int, limit: int) -> None:
+        """Hear that one has to queue: 1 is next; `limit` is how many of the tenant work at a time."""
+
+
+class Turns(Protocol):
+    """Bounds how many investigations of one tenant work at a time, in all workers together.
+
+    One that waits for its data before it has begun to look does not count.
+    """
+
+    def place(self, request: InvestigationRequested, queued: Queued) -> AbstractAsyncContextManager[None]:
         """Return what waits for a place on entering and holds it until it is left."""
 
 

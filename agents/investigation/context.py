@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agents.investigation.settings import InvestigationSettings
+from agents.investigation.turn import Turn
 from agents.llm.gateway import LlmGateway
 from agents.ports import (
     Admission,
@@ -19,6 +20,7 @@ from agents.ports import (
     Publisher,
     Runbooks,
     Standing,
+    Turns,
     Windows,
 )
 from schemas.events.investigation import InvestigationRequested
@@ -45,6 +47,8 @@ class InvestigationPorts:
     """The way to a model; None is the deterministic mode."""
     gate: Gate | None = None
     """Bounds the working steps; None bounds nothing."""
+    turns: Turns | None = None
+    """Bounds how many investigations of a tenant work at a time; None bounds nothing."""
     standing: Standing | None = None
     """Whether the request still stands; of one investigation, as `lease`. None: nobody takes it back."""
     settings: InvestigationSettings = field(default_factory=InvestigationSettings)
@@ -61,6 +65,8 @@ class RunContext:
     started_at: datetime
     attempt: int = 1
     worker: str = ""
+    turn: Turn | None = None
+    """This run's among its tenant's; None where nothing bounds them."""
     last_try: bool = True
     """The node will not be tried again: what is unreachable now is reported so."""
 

@@ -16,6 +16,7 @@ from agents.investigation.outcomes import Cancelled, InvestigationOutcome, Postp
 from agents.investigation.settings import InvestigationSettings
 from agents.investigation.state import GraphState, RankedState
 from agents.investigation.stepping import CancelledRunError, status
+from agents.investigation.turn import Turn
 from schemas.errors import IntegrityError, InvalidRequestError
 from schemas.events.investigation import InvestigationRequested, InvestigationState, InvestigationStatus
 from schemas.events.report import Report
@@ -67,6 +68,8 @@ class Investigations:
             return await self._cancelled(cancelled.reason, context)
         finally:
             self._gauge(ports, -1)
+            if context.turn is not None:
+                await context.turn.give_back()
 
     async def _snapshot(self, config: RunnableConfig) -> StateSnapshot | None:
         """What an earlier attempt left, or None. An end without a report is forgotten."""
@@ -126,8 +129,9 @@ def _context(
     worker: str,
 ) -> RunContext:
     """The run's context; that of a resumed run has the first one's request and start."""
+    turn = None if ports.turns is None else Turn(ports.turns, request)
     if snapshot is None:
-        return RunContext(ports, request, ports.clock.now(), attempt, worker)
+        return RunContext(ports, request, ports.clock.now(), attempt, worker, turn)
     before = GraphState.model_validate(snapshot.values)
     if before.request.incident.incident_id != request.incident.incident_id:
         raise InvalidRequestError(
@@ -135,7 +139,7 @@ def _context(
             cure="Give the investigation an id of its own.",
         )
     again = max(attempt, _attempt_of(snapshot) + 1)
-    return RunContext(ports, before.request, before.started_at, again, worker)
+    return RunContext(ports, before.request, before.started_at, again, worker, turn)
 
 
 def _attempt_of(snapshot: StateSnapshot) -> int:

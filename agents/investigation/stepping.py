@@ -30,6 +30,9 @@ PROGRESS = {
 """How far an investigation is when the step is done."""
 
 
+_BEFORE_LOOKING = frozenset({"guard", "plan", "wait"})
+
+
 class CancelledRunError(Exception):
     """Somebody asked for the investigation to stop. Never leaves `run.investigate`."""
 
@@ -58,8 +61,11 @@ async def hold(context: RunContext) -> None:
 async def place(step: str, context: RunContext) -> AsyncIterator[None]:
     """Hold a place among the working steps; `wait` needs none, or the few that work would be those that wait.
 
-    An investigation that has to queue before its first step says so. Raises like `hold`.
+    What comes after the wait is for investigations whose turn it is among their tenant's. An investigation that has to
+    queue says so. Raises like `hold`.
     """
+    if step not in _BEFORE_LOOKING:
+        await _take_turn(step, context)
     gate = context.ports.gate
     if gate is None or step == "wait":
         yield
@@ -72,6 +78,18 @@ async def place(step: str, context: RunContext) -> AsyncIterator[None]:
         with context.ports.lease.idle():
             await held.enter_async_context(gate.place(context.request))
         yield
+
+
+async def _take_turn(step: str, context: RunContext) -> None:
+    if context.turn is None:
+        return
+
+    async def queued(position: int, limit: int) -> None:
+        told = f"{position - 1} before it, {limit} of the tenant's investigations work at a time"
+        await context.ports.publisher.publish(status(InvestigationState.QUEUED, step, told, context))
+
+    with context.ports.lease.idle():
+        await context.turn.take(queued)
 
 
 async def finished(step: str, message: str, seconds: float, context: RunContext, look: int = 1) -> None:

@@ -23,8 +23,9 @@ from infra.cli.compose.memory import ClickHouseFreshness, ClickHouseHistory
 from infra.cli.compose.models import open_gateway
 from infra.cli.compose.process import RoleProcess
 from infra.cli.compose.tenancy import InvestigationAdmission, StoredRunbooks, monthly_limit
+from infra.cli.compose.turns import TenantTurns
 from infra.cli.compose.windows import ClickHouseWindows
-from infra.runtime.redis import RedisAdmission, RedisBudget, RedisLease, RedisWatermarks
+from infra.runtime.redis import RedisAdmission, RedisBudget, RedisLease, RedisTurns, RedisWatermarks
 from infra.runtime.settings import InvestigateSection
 from infra.runtime.sql import ControlStore, Database, SqlMarkers
 from schemas.events import InvestigationRequested
@@ -111,8 +112,17 @@ async def _ports(process: RoleProcess, producer: EventProducer, database: Databa
         recorder=process.recorder,
         gateway=await open_gateway(process, budget, database),
         gate=WorkingSteps(settings.investigate.max_concurrent),
+        turns=TenantTurns(
+            RedisTurns(redis, prefix=prefix, ttl_s=settings.investigate.lease_s),
+            lambda tenant: _at_a_time(control, tenant),
+            process.clock,
+        ),
         settings=_settings(settings.investigate),
     )
+
+
+async def _at_a_time(control: ControlStore, tenant: str) -> int:
+    return (await control.tenant(tenant)).effective_limits.concurrent_investigations
 
 
 def _settings(section: InvestigateSection) -> InvestigationSettings:

@@ -17,10 +17,10 @@ from agents.investigation.memory import CollectingPublisher, memory_ports, reque
 from agents.investigation.nodes import gather_knowledge, gather_kpis, gather_topology, rank, verify
 from agents.investigation.outcomes import Reported
 from agents.investigation.run import Investigations
-from agents.ports import Landed
+from agents.ports import Landed, Queued
 from schemas.events.investigation import InvestigationRequested
 from tests.fakes.incident_data import bad_deploy
-from tests.fakes.incident_ports import Landing, StepClock, quick, states_and_steps
+from tests.fakes.incident_ports import CancelAfter, Landing, StepClock, quick, states_and_steps
 
 
 class Places:
@@ -216,3 +216,69 @@ async def test_an_investigation_is_idle_while_it_queues_for_a_place() -> None:
                 await asyncio.sleep(0)
     assert isinstance(await run, Reported)
     assert lease.now == 0
+
+
+class OneAtATime:
+    """Turns of which there is one, remembering who looked, and in which order."""
+
+    def __init__(self) -> None:
+        self._places = asyncio.Lock()
+        self.began: list[str] = []
+        self.held = 0
+
+    def place(self, request: InvestigationRequested, queued: Queued) -> AbstractAsyncContextManager[None]:
+        return self._hold(request, queued)
+
+    @asynccontextmanager
+    async def _hold(self, request: InvestigationRequested, queued: Queued) -> AsyncIterator[None]:
+        if self._places.locked():
+            await queued(1, 1)
+        async with self._places:
+            self.began.append(request.investigation_id)
+            self.held += 1
+            try:
+                yield
+            finally:
+                self.held -= 1
+
+
+async def test_an_investigation_takes_its_turn_once_and_gives_it_back_at_its_end() -> None:
+    data, turns = bad_deploy(), OneAtATime()
+    ports = replace(memory_ports(data, quick(data)), turns=turns)
+
+    outcome = await Investigations(ports.settings).investigate(request_for(data), ports)
+
+    assert isinstance(outcome, Reported)
+    assert turns.began == [outcome.report.investigation_id]
+    assert turns.held == 0
+
+
+async def test_who_waits_for_data_holds_no_turn_and_who_queues_says_so() -> None:
+    data, turns, freshness = bad_deploy(), OneAtATime(), HeldBack()
+    publisher = CollectingPublisher()
+    settings = quick(data).model_copy(update={"wait_limit_s": 3_600.0, "wait_poll_s": 0.01})
+    ports = replace(memory_ports(data, settings), turns=turns, freshness=freshness, publisher=publisher)
+    investigations = Investigations(ports.settings)
+    requests = [request_for(data, case=f"case-{number}") for number in range(3)]
+    tasks = [asyncio.create_task(investigations.investigate(one, ports)) for one in requests]
+    async with asyncio.timeout(60):
+        while len([one for one in states_and_steps(publisher.order) if one[0] == "waiting"]) < 3:  # noqa: ASYNC110 - the publisher tells nobody
+            await asyncio.sleep(0.01)
+        assert turns.began == [], "all of them wait, and none holds the turn"
+        freshness.landed = True
+        outcomes = await asyncio.gather(*tasks)
+
+    assert all(isinstance(one, Reported) for one in outcomes)
+    assert sorted(turns.began) == sorted(one.investigation_id for one in requests)
+    queued = [one for one in states_and_steps(publisher.order) if one[0] == "queued"]
+    assert len(queued) == 2
+
+
+async def test_a_run_that_fails_gives_its_turn_back() -> None:
+    data, turns = bad_deploy(), OneAtATime()
+    ports = replace(memory_ports(data, quick(data)), turns=turns, cancellation=CancelAfter(5))
+
+    await Investigations(ports.settings).investigate(request_for(data), ports)
+
+    assert len(turns.began) == 1
+    assert turns.held == 0
