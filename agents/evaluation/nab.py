@@ -117,9 +117,7 @@ def _gains(worth: Floats, windows: NDArray[np.intp], profile: NabProfile) -> Flo
     return gains
 
 
-def _points(
-    recordings: Sequence[Recording], profile: NabProfile
-) -> tuple[Floats, Floats, NDArray[np.intp]]:
+def _points(recordings: Sequence[Recording], profile: NabProfile) -> tuple[Floats, Floats, NDArray[np.intp]]:
     """Score, worth if detected, and window (-1: none) of every sample after the probation of its series."""
     scores, worths, windows = [np.zeros(0)], [np.zeros(0)], [np.zeros(0, np.intp)]
     first = 0
