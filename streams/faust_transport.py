@@ -204,6 +204,8 @@ class _Consumer(Consumer):
                 wanted = self._reading.gap_before(tp, message.offset)
                 if wanted is not None:
                     put_back.add(tp)
+                    if tp in bundled:  # before Faust believes that it has read further
+                        yield tp, Bundle(bundled.pop(tp))
                     await self._read_again(tp, wanted, message.offset)
                     continue
                 bundled.setdefault(tp, []).append(message)
