@@ -105,13 +105,15 @@ class Cutter:
 
     def _due(self, now: datetime) -> int:
         """How many messages the next batch has, 0 when it is not due."""
-        count, size = 0, 0
-        for message, _ in self._buffer:
-            count, size = count + 1, size + _size(message)
+        if self.buffered < self._rule.max_messages and self._bytes < self._rule.max_bytes:
+            due_at = self.due_at
+            return self.buffered if due_at is not None and now >= due_at else 0
+        size = 0
+        for count, (message, _) in enumerate(self._buffer, start=1):
+            size += _size(message)
             if count >= self._rule.max_messages or size >= self._rule.max_bytes:
                 return count
-        due_at = self.due_at
-        return count if due_at is not None and now >= due_at else 0
+        return self.buffered
 
     def _take(self, count: int, declared_last: int | None) -> Batch:
         taken = tuple(self._buffer.popleft()[0] for _ in range(count))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -11,7 +12,8 @@ import structlog
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from structlog.contextvars import bound_contextvars
 
-from schemas.errors import InvalidEventError, RetryableError
+from schemas.codec import decode
+from schemas.errors import InvalidEventError, RetryableError, UnknownSchemaError
 from schemas.events import Event
 from schemas.metrics import BATCH_ROWS, MESSAGES, STAGE_SECONDS, Recorder
 from schemas.registry import SchemaRegistry
@@ -31,6 +33,7 @@ _T = TypeVar("_T")
 
 _STAGE = "land"
 _DECODE_SLICE = 200
+_SCHEMA_BYTES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ class LandingTools:
     intents: Intents
     commit: Callable[[Partition, int], Awaitable[None]]
     tracing: Tracing = field(default_factory=NullTracing)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """To decode: one partition after another, so that the first one's rows are being inserted while the next decodes."""
 
 
 class PartitionLander:
@@ -163,20 +168,37 @@ class PartitionLander:
         self._measure(len(rows), asyncio.get_running_loop().time() - began)
 
     async def _decoded(self, messages: Sequence[Message]) -> list[LandedMessage]:
-        rows: list[LandedMessage] = []
+        await self._learn(messages)
+        refused: list[tuple[Message, InvalidEventError]] = []
+        async with self._tools.turn:
+            rows = [row async for row in self._rows(messages, refused)]
+        for message, error in refused:
+            await self._bury(message, error)
+        return rows
+
+    async def _learn(self, messages: Sequence[Message]) -> None:
+        """Read one message of each schema: where a registry must be asked for it, no other partition waits for that."""
+        for message in {(message.value or b"")[:_SCHEMA_BYTES]: message for message in messages}.values():
+            with suppress(InvalidEventError):
+                await self._read(message)
+
+    async def _rows(
+        self, messages: Sequence[Message], refused: list[tuple[Message, InvalidEventError]]
+    ) -> AsyncIterator[LandedMessage]:
         for number, message in enumerate(messages):
             if number % _DECODE_SLICE == _DECODE_SLICE - 1:
                 await asyncio.sleep(0)
             try:
                 event = await self._read(message)
             except InvalidEventError as error:
-                await self._bury(message, error)
+                refused.append((message, error))
             else:
-                rows.append(LandedMessage(event, self._topic, message.partition, message.offset))
-        return rows
+                yield LandedMessage(event, self._topic, message.partition, message.offset)
 
     async def _read(self, message: Message) -> Event:
         """Decode, and wait for as long as the registry that may know a new schema is away."""
+        with suppress(UnknownSchemaError):
+            return decode(self._topic, message.value, self._tools.registry)
         return await self._persist(lambda: read_event(self._topic, message.value, self._tools.registry))
 
     async def _bury(self, message: Message, error: InvalidEventError) -> None:

@@ -57,7 +57,7 @@ def _names(batches: Sequence[KpiBatch]) -> list[EncodedColumn]:
         keywords("source", [batch.source for batch, _ in series], counts),
         keywords("service", [batch.service for batch, _ in series], counts),
         keywords("metric", [one.metric for _, one in series], counts),
-        keywords("labels_json", [_canonical(one.labels) for _, one in series], counts),
+        keywords("labels_json", _canonical([one.labels for _, one in series]), counts),
         keywords("unit", [one.unit for _, one in series], counts),
     ]
 
@@ -86,6 +86,11 @@ def _trailer(messages: Sequence[LandedMessage], counts: Counts, stamp: Stamp) ->
     ]
 
 
-def _canonical(labels: Mapping[str, str]) -> str:
-    """The same labels are the same text, so that they can be grouped by."""
-    return json.dumps(labels, sort_keys=True, ensure_ascii=False, separators=(",", ":")) if labels else "{}"
+def _canonical(all_labels: Sequence[Mapping[str, str]]) -> list[str]:
+    """The same labels are the same text, so that they can be grouped by. Written once: they come again and again."""
+    texts: dict[tuple[tuple[str, str], ...], str] = {}
+    names = [tuple(labels.items()) for labels in all_labels]
+    for name in names:
+        if name not in texts:
+            texts[name] = json.dumps(dict(name), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return [texts[name] for name in names]
