@@ -26,6 +26,11 @@ class BareGraph:
     def __init__(self, saver: BaseCheckpointSaver[str]) -> None:
         self._graph: Any = _built().compile(checkpointer=saver, name="bare")
 
+    @property
+    def nodes(self) -> frozenset[str]:
+        """The names of its nodes."""
+        return frozenset((*_ONE_BY_ONE, *_AGENTS))
+
     async def run(self, thread: str) -> int:
         """Run to the end; returns how many nodes ran."""
         answer = await self._graph.ainvoke(
