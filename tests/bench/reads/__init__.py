@@ -1,0 +1,1 @@
+"""Parts of the benchmark `api-reads`: its rows, its servers, the load, the bare peer."""
