@@ -39,14 +39,15 @@ class _RecordsOnce(JsonPlusSerializer):
 
     def _with_encoded(self, value: Any) -> Any:
         """The value with the records inside it replaced by what they are encoded as."""
-        if isinstance(value, Record):
-            return self._encoded(value)
         kind = type(value)
+        # Most are versions of channels; asking a model's class about them would cost more than all the rest.
+        if kind is str or kind is int or value is None:
+            return value
         if kind is dict:
             return {key: self._with_encoded(one) for key, one in value.items()}
         if kind is tuple or kind is list:
-            return kind(self._with_encoded(one) for one in value)
-        return value
+            return kind([self._with_encoded(one) for one in value])
+        return self._encoded(value) if isinstance(value, Record) else value
 
     def _encoded(self, record: Record) -> ormsgpack.Fragment:
         name = id(record)
