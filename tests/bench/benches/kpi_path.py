@@ -33,7 +33,7 @@ async def measure(run: Run) -> list[Figure]:
     start_ms = int(time.time() * 1000) - 7 * 86_400_000
     services = run.of(20, 2)
     live = Traffic(services, 200, run.of(240, 40), 1, start_ms)
-    backfill = Traffic(services, 200, run.of(960, 240), 240, start_ms)
+    backfill = Traffic(services, 200, run.of(480, 240), 240, start_ms)
     figures: list[Figure] = []
     with start_tansu() as bootstrap:
         kafka = KafkaSettings.embedded(bootstrap)

@@ -63,7 +63,7 @@ def _told(rules: DetectRules, arriving: list[tuple[int, KpiBatch]]) -> list[tupl
     return told
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(group=st.lists(senders, min_size=1, max_size=5), persist_s=persists)
 def test_regular_batches_are_never_missed(group: list[Sender], persist_s: float) -> None:
     end_ms = T0 + _length_ms(group, 14)
@@ -72,7 +72,7 @@ def test_regular_batches_are_never_missed(group: list[Sender], persist_s: float)
     assert _told(DetectRules(persist_s=persist_s, warmup_samples=10), arriving) == []
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(stopper=senders, persist_s=persists)
 def test_what_stops_is_told_within_a_bounded_time(stopper: Sender, persist_s: float) -> None:
     rules = DetectRules(persist_s=persist_s, warmup_samples=10)
