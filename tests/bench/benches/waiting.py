@@ -133,7 +133,9 @@ async def _let_data_land(known: Servers) -> None:
                 await marks.advance(event.TOPIC, partition, later)
 
 
-def _figures(idle: float, waiting: float, after: float, told: _Told, many: int, soon: int) -> list[Figure]:
+def _figures(resident: tuple[float, float, float], told: _Told, many: int, soon: int) -> list[Figure]:
+    """`resident` in MiB: with one investigation, with all of them, when some had ended."""
+    idle, waiting, after = resident
     each_kib = (waiting - idle) / (many - 1) * 1024
     reported, ended = told.of(InvestigationState.COMPLETED), told.of(*_ENDS)
     return [
