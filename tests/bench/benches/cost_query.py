@@ -98,16 +98,13 @@ _ONE = ("tenant-7",)
 _QUESTIONS = (
     *(
         _Question(f"one tenant, 30 days, by {by.value}", by, _ONE, 30)
-        for by in (CostDimension.MODEL, CostDimension.SERVICE, CostDimension.DAY, CostDimension.INVESTIGATION)
+        for by in (CostDimension.MODEL, CostDimension.INVESTIGATION)
     ),
     _Question("one tenant, 89 days, by model, of a service", CostDimension.MODEL, _ONE, 89, "service-3"),
-    *(
-        _Question(f"all tenants, 30 days, by {by.value}", by, None, 30)
-        for by in (CostDimension.TENANT, CostDimension.MODEL, CostDimension.STEP)
-    ),
+    _Question("all tenants, 30 days, by tenant", CostDimension.TENANT, None, 30),
     *(
         _Question(f"all tenants, 89 days, by {by.value}", by, None, 89)
-        for by in (CostDimension.TENANT, CostDimension.SERVICE, CostDimension.MODEL, CostDimension.ALARM)
+        for by in (CostDimension.TENANT, CostDimension.SERVICE, CostDimension.MODEL, CostDimension.DAY)
     ),
     _Question("all tenants, 7 days, by model, of a service", CostDimension.MODEL, None, 7, "service-3"),
 )
@@ -155,20 +152,21 @@ async def _asked(run: Run, clickhouse: ClickHouse, question: _Question, rows: in
 
     report = await ours()
     plain = Query("plain", f"{report.info.sql}, optimize_use_projections = 0")
+    began = time.perf_counter()
     told = await clickhouse.query(plain)
+    bare_ms = 1000 * (time.perf_counter() - began)
     if told.rows[-1]["cost_nano_usd"] != report.total.cost_nano_usd or not report.total.entries:
         msg = f"{question.name}: {report.total} is not what the entries say: {told.rows[-1]}"
         raise RuntimeError(msg)
     times = await _times(ours, run.of(9, 2))
-    bare = await _times(lambda: clickhouse.query(plain), 1)
-    run.say(f"{question.name}: {1000 * percentile(times, 0.95):.0f} ms, plain {1000 * bare[0]:.0f} ms")
+    run.say(f"{question.name}: {1000 * percentile(times, 0.95):.0f} ms, plain {bare_ms:.0f} ms")
     return Figure(
         question.name,
         1000 * percentile(times, 0.95),
         "ms",
         below(1_000),
         f"p95 of {len(times)}, median {1000 * median(times):.0f} ms; {report.total.entries:,} of {rows:,} entries",
-        f"plain SELECT over the entries {1000 * bare[0]:,.0f} ms, the same figures",
+        f"plain SELECT over the entries {bare_ms:,.0f} ms, the same figures",
     )
 
 
