@@ -77,6 +77,10 @@ class Rows:
         self.seasonal = rules.season_ms >= BINS
         self._free: list[int] = []
         self._resize(_FIRST)
+        slot = self._free.pop()
+        self.store(slot, Series(rules))
+        self._new = self.table[slot].copy()
+        self.give_back(slot)
 
     def _resize(self, capacity: int) -> None:
         old = 0 if capacity == _FIRST else self.table.size
@@ -96,7 +100,7 @@ class Rows:
         if not self._free:
             self._resize(2 * self.table.size)
         slot = self._free.pop()
-        self.store(slot, Series(self._rules))
+        self.table[slot], self.means[slot], self.patterns[slot] = self._new, 0.0, np.nan
         return slot
 
     def give_back(self, slot: int) -> None:
