@@ -91,6 +91,8 @@ class ReadCache:
         return True
 
     async def _renew(self, question: Question, scope: Scope) -> None:
+        if question in self._asking:  # of two who saw it old at once, one asks
+            return
         alone: Scope = {**scope, "state": dict(scope["state"])}
         try:
             await self._ask(question, alone, _no_body, _nobody)
@@ -109,8 +111,9 @@ class ReadCache:
                 kept = whole.kept(self._monotonic(), scope.get("route"), seen.marks, seen.at)
                 self._shelf.put(question, kept)
         finally:
-            del self._asking[question]
             asking.set_result(kept)
+            if self._asking.get(question) is asking:
+                del self._asking[question]
         if kept is None:
             await whole.pass_on(send)
         else:

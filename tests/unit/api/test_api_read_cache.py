@@ -178,6 +178,30 @@ async def test_what_lands_is_seen_within_twice_the_time(api: FakeApi, tables: Ta
     assert len(last.json()["items"]) == 2
 
 
+async def test_of_many_who_see_it_old_at_once_one_asks() -> None:
+    slow = SlowTables(incident_rows=tables_of("acme").incident_rows, mark_of={"incidents": 1})
+    slow.let_go.set()
+    api = api_over(slow)
+    async with client_of(api) as client:
+        await client.get(INCIDENTS)
+        slow.mark_of["incidents"] = 2
+        api.clock.pass_s(KEEP_S)
+        await client.get(INCIDENTS)
+        await settled()
+        slow.let_go.clear()
+        api.clock.pass_s(KEEP_S / 2)
+        before = lists_asked(slow)
+        old = await asyncio.gather(*(client.get(INCIDENTS) for _ in range(10)))
+        api.clock.pass_s(2 * KEEP_S)
+        waiting = [asyncio.create_task(client.get(INCIDENTS)) for _ in range(5)]
+        await settled()
+        slow.let_go.set()
+        async with asyncio.timeout(20):
+            late = await asyncio.gather(*waiting)
+    assert {answer.status_code for answer in (*old, *late)} == {200}
+    assert lists_asked(slow) <= before + 2
+
+
 async def test_after_a_pause_nothing_old_is_given(api: FakeApi, tables: TablesInMemory) -> None:
     async with client_of(api) as client:
         await client.get(INCIDENTS)
