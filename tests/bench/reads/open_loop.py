@@ -15,7 +15,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -152,9 +152,10 @@ class _Load:
                 await self._done.wait()
         if self._under_way:
             self.outcome.faults["not answered"] += self._under_way
+        outcome = replace(self.outcome, faults=Counter(self.outcome.faults))
         for connection in opened:
             connection.close()
-        return self.outcome
+        return outcome
 
     def _arrivals(self) -> Iterator[tuple[Planned, float]]:
         due = self._loop.time() + 0.1
