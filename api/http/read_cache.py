@@ -29,6 +29,8 @@ _log = structlog.get_logger(__name__)
 
 _LONGEST_S: Final = 15.0
 """What expires, and a range that ends now, change an answer though nothing lands."""
+_AT_ONCE: Final = 2
+"""Answers made anew at once: when something lands many are due, and who waits for another must not wait for all of them."""
 _OURS: Final = ((b"cache-control", b"private, no-cache"), (b"vary", b"Authorization, X-API-Key"))
 
 
@@ -46,7 +48,8 @@ class ReadCache:
         self._marks = LandedMarks(deps.reads.tables, self._monotonic, options.read_keep_s)
         self._shelf = Shelf()
         self._asking: dict[Question, asyncio.Future[Kept | None]] = {}
-        self._renewing: set[asyncio.Task[None]] = set()
+        self._renewing: dict[Question, asyncio.Task[None]] = {}
+        self._few = asyncio.Semaphore(_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         question = _question(scope)
@@ -73,10 +76,9 @@ class ReadCache:
             return kept
         if self._monotonic() - kept.checked_at >= 2 * self._keep_s:
             return None
-        if question not in self._asking:
-            task = asyncio.create_task(self._renew(question, scope))
-            self._renewing.add(task)
-            task.add_done_callback(self._renewing.discard)
+        if question not in self._asking and question not in self._renewing:
+            self._renewing[question] = task = asyncio.create_task(self._renew(question, scope))
+            task.add_done_callback(lambda _: self._renewing.pop(question, None))
         return kept
 
     async def _holds(self, question: Question, kept: Kept) -> bool:
@@ -91,11 +93,11 @@ class ReadCache:
         return True
 
     async def _renew(self, question: Question, scope: Scope) -> None:
-        if question in self._asking:  # of two who saw it old at once, one asks
-            return
         alone: Scope = {**scope, "state": dict(scope["state"])}
         try:
-            await self._ask(question, alone, _no_body, _nobody)
+            async with self._few:
+                if question not in self._asking:  # somebody may have asked while this one waited
+                    await self._ask(question, alone, _no_body, _nobody)
         except Exception as error:  # noqa: BLE001 - an edge: nobody waits for it, and who asks next sees it
             _log.warning("answer_not_renewed", path=question.path, error=repr(error))
 
