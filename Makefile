@@ -65,7 +65,7 @@ check: install ## Lint, types, package rule, schema compatibility, documentation
 
 lint-api: install docs ## Lint the AsyncAPI and OpenAPI documents (Node)
 	@npm_config_ignore_scripts=true npx --yes --package @stoplight/spectral-cli@6.16.3 spectral lint --fail-severity warn --ruleset docs/.spectral.yaml build/asyncapi.yaml build/openapi.json
-	@npm_config_ignore_scripts=true npx --yes --package @redocly/cli@2.77.0 redocly lint --config docs/redocly.yaml build/openapi.json
+	@npm_config_ignore_scripts=true npx --yes --package @redocly/cli@1.34.5 redocly lint --config docs/redocly.yaml build/openapi.json
 
 format: install ## Format and fix what can be fixed
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

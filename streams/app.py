@@ -18,7 +18,7 @@ from schemas.topics import topic_of
 from streams.faust_connection import connection_of, producer_of
 from streams.faust_transport import PromptTransport, lag_by_topic
 from streams.kafka import KafkaSettings
-from streams.noack_batches import BUNDLES, Batches, BatchHandler, consume
+from streams.noack_batches import MOST_BUNDLES, Batches, BatchHandler, consume
 from streams.tables import StateTable
 from streams.triage.correlate import Correlate
 from streams.triage.deps import TriageDeps
@@ -30,8 +30,10 @@ __all__ = ["TriageSettings", "create_app"]
 
 _log = structlog.get_logger(__name__)
 
-_BUFFERED_BUNDLES = 16
+_BUFFERED_BUNDLES = 2 * MOST_BUNDLES
 """How much of each topic may be read ahead of its stage."""
+_BUNDLES_A_BATCH = 4
+"""One partition alone fills a quarter of a batch at a time."""
 
 
 class TriageSettings(BaseModel):
@@ -47,9 +49,9 @@ class TriageSettings(BaseModel):
     replication: int = Field(default=1, ge=1)
     """Replicas of each changelog topic."""
     batch_size: int = Field(default=500, ge=1)
-    within_s: float = Field(default=0.03, gt=0)
+    within_s: float = Field(default=0.005, gt=0)
     """How long a message may wait for others to share its batch, in seconds."""
-    fetch_wait_ms: int = Field(default=40, ge=1)
+    fetch_wait_ms: int = Field(default=20, ge=1)
     """How long the broker may hold back a fetch without data; Tansu does so even when data comes."""
     commit_interval_s: float = Field(default=1.0, gt=0)
     tick_s: float = Field(default=0.5, gt=0)
@@ -86,7 +88,7 @@ def create_app(settings: TriageSettings, deps: TriageDeps) -> faust.App:
         app,
         kafka=settings.kafka,
         fetch_wait_ms=settings.fetch_wait_ms,
-        bundle_size=max(1, settings.batch_size // BUNDLES),
+        bundle_size=max(1, settings.batch_size // _BUNDLES_A_BATCH),
     )
     app.transport.Producer = producer_of(settings.kafka)  # type: ignore[misc]  # Faust reads it from the instance
     intake_state = _table(app, "alarms", AlarmRaw)

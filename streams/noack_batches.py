@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,7 @@ import structlog
 from schemas.metrics import BATCH_ROWS, MESSAGES, STAGE_SECONDS, Recorder
 from streams.messages import Message
 
-__all__ = ["BUNDLES", "BatchHandler", "Batches", "consume", "messages_of"]
+__all__ = ["MOST_BUNDLES", "BatchHandler", "Batches", "consume", "messages_of"]
 
 _log = structlog.get_logger(__name__)
 
@@ -30,8 +30,8 @@ BatchHandler = Callable[[Sequence[Message]], Awaitable[None]]
 """Handles a batch whole: when it returns, everything the batch causes is durable. What it raises ends the worker."""
 
 
-BUNDLES = 4
-"""So many bundles make a batch: one partition alone fills a quarter of it at a time."""
+MOST_BUNDLES = 64
+"""So many bundles are taken at once at most. Under little load a bundle is a message or two; a batch holds many of them."""
 
 
 def messages_of(event: Any) -> list[Message]:
@@ -58,6 +58,20 @@ class Batches:
     size: int
     within_s: float
 
+    def cut(self, events: Sequence[Any]) -> Iterator[Sequence[Any]]:
+        """Events of bundles, together in batches of at most `size` messages; a bundle is never cut."""
+        batch: list[Any] = []
+        count = 0
+        for event in events:
+            length = len(event.message.messages)
+            if batch and count + length > self.size:
+                yield batch
+                batch, count = [], 0
+            batch.append(event)
+            count += length
+        if batch:
+            yield batch
+
 
 async def consume(
     app: faust.App, stream: Any, handle: BatchHandler, batches: Batches, recorder: Recorder
@@ -66,19 +80,25 @@ async def consume(
 
     The topic must be declared with raw keys and values and `allow_empty`, or Faust itself drops what it cannot read.
     """
-    stage = batches.stage
-    async for events in stream.noack_take(BUNDLES, within=batches.within_s):
-        began = time.perf_counter()
-        messages = [message for event in events for message in messages_of(event)]
-        try:
-            await handle(messages)
-        except Exception as error:  # noqa: BLE001 - the edge: every failure ends the worker, none is acknowledged
-            await _fail(app, stage, error)
-        for event in events:
-            event.ack()
-        recorder.count(MESSAGES, len(messages), stage=stage, outcome="handled")
-        recorder.observe(BATCH_ROWS, len(messages), stage=stage)
-        recorder.observe(STAGE_SECONDS, time.perf_counter() - began, stage=stage)
+    async for events in stream.noack_take(MOST_BUNDLES, within=batches.within_s):
+        for bundles in batches.cut(events):
+            await _handled(app, bundles, handle, batches.stage, recorder)
+
+
+async def _handled(
+    app: faust.App, bundles: Sequence[Any], handle: BatchHandler, stage: str, recorder: Recorder
+) -> None:
+    began = time.perf_counter()
+    messages = [message for event in bundles for message in messages_of(event)]
+    try:
+        await handle(messages)
+    except Exception as error:  # noqa: BLE001 - the edge: every failure ends the worker, none is acknowledged
+        await _fail(app, stage, error)
+    for event in bundles:
+        event.ack()
+    recorder.count(MESSAGES, len(messages), stage=stage, outcome="handled")
+    recorder.observe(BATCH_ROWS, len(messages), stage=stage)
+    recorder.observe(STAGE_SECONDS, time.perf_counter() - began, stage=stage)
 
 
 async def _fail(app: faust.App, stage: str, error: Exception) -> None:

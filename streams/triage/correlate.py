@@ -63,10 +63,13 @@ class Correlate:
             await self._carry_out()
 
     async def tick(self) -> None:
-        """Close incidents that have been quiet for long enough."""
+        """Close incidents that have been quiet for long enough, and tell all growth that is due, batches in between."""
         async with self._lock:
             self._correlation.advance(self._clock.now())
             await self._carry_out()
+        while self._correlation.has_due_growth(self._clock.now()):
+            async with self._lock:
+                await self._carry_out()
 
     async def _take_in(self, message: Message) -> None:
         try:

@@ -12,6 +12,7 @@ import uvloop
 from tests.bench.catalogue import bench_called
 from tests.bench.figures import Figure
 from tests.bench.run import Run
+from tests.bench.workers.meter import quiet_logs
 
 __all__ = ["run_one"]
 
@@ -24,6 +25,7 @@ async def run_one(name: str, *, quick: bool) -> list[Figure]:
 
 
 if __name__ == "__main__":
+    quiet_logs()
     figures = uvloop.run(run_one(sys.argv[1], quick="--quick" in sys.argv[2:]))
     for figure in figures:
         print(json.dumps(figure.to_json()))  # noqa: T201 - the parent reads it

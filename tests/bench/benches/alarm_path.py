@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from pathlib import Path
@@ -26,7 +26,7 @@ from tests.bench.run import Run
 from tests.fakes.broker import start_tansu
 from tests.fakes.events import alarm
 
-__all__ = ["filled", "measure", "repeats", "storm", "worked"]
+__all__ = ["command_of", "filled", "measure", "path_rate", "repeats", "storm", "worked"]
 
 Times = dict[str, dict[str, float]]
 _SERVICES = 50
@@ -88,30 +88,29 @@ def path_rate(times: Times) -> float:
     return (intake["messages"] - intake["first"]) / (ended - intake["first_at"])
 
 
-async def filled(kafka: KafkaSettings, alarms: Iterable[AlarmRaw]) -> KafkaSettings:
+async def filled(kafka: KafkaSettings, alarms: Sequence[AlarmRaw]) -> KafkaSettings:
     """Topics of their own, with these alarms in alarms.raw."""
     ours = kafka.model_copy(update={"topic_prefix": f"bench-{uuid4().hex[:6]}."})
     async with open_admin(ours) as admin:
         await admin.ensure()
     async with open_producer(ours, source="/bench") as producer:
-        await producer.publish_all(list(alarms))
+        await producer.publish_all(alarms)
     return ours
 
 
 def worked(program: str, kafka: KafkaSettings, folder: Path, alarms: int) -> Times:
     """Run the worker until it is through; when each stage began and ended."""
     done = subprocess.run(
-        [
-            *(sys.executable, "-m", f"tests.bench.workers.{program}"),
-            *(json.dumps(_plain(kafka)), str(folder / uuid4().hex), str(alarms)),
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        timeout=120,
+        command_of(program, kafka, folder, alarms), stdout=subprocess.PIPE, text=True, check=True, timeout=120
     )
     times: Times = json.loads(done.stdout.splitlines()[-1])
     return times
+
+
+def command_of(program: str, kafka: KafkaSettings, folder: Path, alarms: int) -> list[str]:
+    """The worker's command line."""
+    worker = (sys.executable, "-m", f"tests.bench.workers.{program}")
+    return [*worker, json.dumps(_plain(kafka)), str(folder / uuid4().hex), str(alarms)]
 
 
 def _plain(kafka: KafkaSettings) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Triage as the role `stream` runs it, until it has handled so many alarms and everything they led to.
+"""Triage as the role `stream` runs it, until it has handled so many alarms and everything they led to, or SIGTERM.
 
 `python -m tests.bench.workers.triage KAFKA DATA_DIR ALARMS`; KAFKA is KafkaSettings as JSON. Prints StageTimes as JSON.
 Only what a tenant configured is in memory; state, changelogs and events are on the broker.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -26,10 +27,11 @@ _SETTLED_S = 1.5
 async def _main(kafka: KafkaSettings, data_dir: Path, alarms: int) -> None:
     meter = StageMeter()
     stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with triage_deps(kafka, meter) as deps:
         app = create_app(TriageSettings(kafka=kafka, data_dir=data_dir), deps)
         running = asyncio.create_task(run_triage(app, stop))
-        while not running.done() and not meter.is_settled("intake", alarms, _SETTLED_S):  # noqa: ASYNC110 - a recorder wakes nobody
+        while not (running.done() or stop.is_set()) and not meter.is_settled("intake", alarms, _SETTLED_S):  # noqa: ASYNC110 - a recorder wakes nobody
             await asyncio.sleep(0.1)
         stop.set()
         await running

@@ -90,8 +90,10 @@ def test_a_quick_run_is_a_small_one(tmp_path: Path) -> None:
     assert Run(tmp_path, quick=True).of(1_000, 10) == 10
 
 
-def test_a_name_that_is_none_is_told_with_those_that_are() -> None:
+def test_every_benchmark_can_be_run() -> None:
     assert len({one.name for one in BENCHES}) == len(BENCHES)
+    for one in BENCHES:
+        assert callable(one.measure()), one.name
     with pytest.raises(LookupError, match="alarm-path"):
         bench_called("alarm-pat")
 

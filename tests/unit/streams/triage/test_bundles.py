@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.faust_transport import Bundle
-from streams.noack_batches import messages_of
+from streams.noack_batches import Batches, messages_of
 
 PLACE = TP("x.alarms.raw", 2)
 
@@ -75,3 +75,18 @@ def test_all_of_them_come_out_in_order(offsets: list[int]) -> None:
     bundle = Bundle([_record(offset) for offset in offsets])
     assert [one.offset for one in messages_of(SimpleNamespace(message=bundle))] == offsets
     assert bundle.offset == offsets[-1]
+
+
+def _event(offset: int, length: int) -> SimpleNamespace:
+    return SimpleNamespace(message=Bundle([_record(offset + number) for number in range(length)]))
+
+
+@given(st.lists(st.integers(1, 12), max_size=30))
+def test_bundles_make_batches_of_a_bounded_size_in_order(lengths: list[int]) -> None:
+    events = [_event(sum(lengths[:place]), length) for place, length in enumerate(lengths)]
+    batches = list(Batches("intake", size=10, within_s=1).cut(events))
+    assert [event for batch in batches for event in batch] == events
+    sizes = [sum(len(event.message.messages) for event in batch) for batch in batches]
+    assert all(size <= 10 or len(batch) == 1 for size, batch in zip(sizes, batches, strict=True))
+    together = [one + len(after[0].message.messages) for one, after in zip(sizes, batches[1:], strict=False)]
+    assert all(size > 10 for size in together), "a batch ends only where the next bundle has no room"

@@ -262,6 +262,25 @@ def test_growth_kept_back_survives_a_restart() -> None:
     assert desk.wait(20) == []
 
 
+def test_growth_of_an_incident_whose_alarms_were_lost_is_not_told() -> None:
+    desk = Desk(rules=SLOWLY)
+    desk.apply(change("cart"), change("redis", at=1))
+    heads = [(key, value) for _, key, value in desk.store.entries() if key.startswith(b"h|")]
+    desk.store = MemoryStore()
+    desk.store.write(0, dict(heads))
+    desk.restart()
+    assert desk.wait(20) == []
+
+
+def test_a_few_incidents_are_told_of_at_a_time() -> None:
+    desk = Desk(Neighbourhoods(None, 2), SLOWLY)
+    desk.apply(*(change(f"svc{number}") for number in range(25)))
+    desk.apply(*(change(f"svc{number}", "Errors", at=1) for number in range(25)))
+    told = [kinds(desk.wait(10)), kinds(desk.wait(0)), kinds(desk.wait(0)), kinds(desk.wait(0))]
+    assert [len(one) for one in told] == [10, 10, 5, 0]
+    assert not desk.correlation.has_due_growth(desk.now)
+
+
 def test_everything_goes_on_after_a_restart() -> None:
     desk = Desk()
     cart = change("cart")
