@@ -48,8 +48,8 @@ test-kafka: install ## Run the Apache Kafka lane (Java 17 and Maven)
 test-stack: install ## Run the lane of outside programs: Debian's redis-server, postgresql, prometheus, prometheus-alertmanager
 	@TOCSIN_LANE=stack $(PYTEST) -m stack $(ARGS)
 
-bench: install ## Measure, each beside a bare peer (ONLY=name, QUICK=1 to see that it works, PROFILE=1)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench $(foreach name,$(ONLY),--only $(name)) $(if $(QUICK),--quick) $(if $(PROFILE),--profile)
+bench: install ## Measure, each beside a bare peer (ONLY=name, QUICK=1 to see that it works, PROFILE=1, KEEP=1)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench $(foreach name,$(ONLY),--only $(name)) $(if $(QUICK),--quick) $(if $(PROFILE),--profile) $(if $(KEEP),--out docs/performance)
 
 check: install ## Lint, types, package rule, schema compatibility, documentation
 	@$(BIN)/ruff format --check .

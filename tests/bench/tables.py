@@ -26,7 +26,7 @@ def markdown(
     command: str,
 ) -> str:
     """Conditions, then a table of every figure."""
-    parts = [f"`{command}`", "", "| condition | |", "|---|---|"]
+    parts = ["# Figures", "", f"`{command}`", "", "| condition | |", "|---|---|"]
     parts += [f"| {name} | {value} |" for name, value in conditions.items()]
     parts += ["", "| what | value | goal | met | ours | peer, same run |", "|---|---:|---|---|---|---|"]
     for name, figures in results.items():
