@@ -13,11 +13,10 @@ from tests.contract.api.full_api import ServedApi, served
 @pytest.fixture(scope="package")
 def served_api(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedApi]:
     """One API for all who ask it over HTTP."""
-    before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     folder: Path = tmp_path_factory.mktemp("served-api")
     try:
         with served(redis_url, folder) as running:
             yield running
     finally:
-        structlog.configure(**before)
+        structlog.reset_defaults()
