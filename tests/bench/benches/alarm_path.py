@@ -35,7 +35,7 @@ _GROUP = 1_000
 
 
 async def measure(run: Run) -> list[Figure]:
-    number, rounds = run.of(30_000, 400), run.of(2, 1)
+    number, rounds = run.of(30_000, 3_000), run.of(2, 1)
     with start_tansu() as bootstrap:
         kafka = KafkaSettings.embedded(bootstrap)
         figures: list[Figure] = []

@@ -88,7 +88,7 @@ async def measure(run: Run) -> list[Figure]:
 
 
 async def _full_load(run: Run, kafka: KafkaSettings) -> float:
-    alarms = list(islice(storm(), run.of(10_000, 400)))
+    alarms = list(islice(storm(), run.of(10_000, 3_000)))
     times = worked("triage", await filled(kafka, alarms), run.folder, len(alarms))
     run.say(f"full load: {path_rate(times):,.0f} alarms/s")
     return path_rate(times)
