@@ -47,14 +47,16 @@ def main(
         raise typer.BadParameter(msg)
     out.mkdir(parents=True, exist_ok=True)
     before = conditions()
+    command = _command(only, quick=quick, profile=profile)
     results, failed = {}, []
     for bench in chosen:
         try:
             results[bench.name] = _measured(bench, out, quick=quick, profile=profile)
+            _keep(results, before, out, command)
         except subprocess.SubprocessError as error:
             failed.append(bench.name)
             typer.echo(f"    failed: {error}", err=True)
-    _keep(results, before, out, _command(only, quick=quick, profile=profile))
+    typer.echo(f"\n{out / 'results.md'} and results.json hold the figures with their conditions.")
     if failed:
         typer.echo(f"failed: {', '.join(failed)}", err=True)
         raise typer.Exit(1)
@@ -102,7 +104,6 @@ def _keep(results: dict[str, list[Figure]], before: dict[str, str], out: Path, c
     (out / "results.json").write_text(text + "\n")
     titles = {one.name: one.title for one in BENCHES}
     (out / "results.md").write_text(markdown(results, titles, before, command))
-    typer.echo(f"\n{out / 'results.md'} and results.json hold the figures with their conditions.")
 
 
 if __name__ == "__main__":
