@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import structlog
@@ -54,7 +54,8 @@ async def open_schemas(section: KafkaSection, *, history: bool = False) -> Async
 
     policy = RegistryPolicy(register=section.schema_registry_register, history=history)
     names = TopicNames(section.topic_prefix)
-    with _logs_aside():
+    # A role, which wants the history too, has said where its logs go.
+    with nullcontext() if history else _logs_aside():
         async with open_schema_registry(address, names, SystemClock(), policy) as schemas:
             yield schemas
 
@@ -90,15 +91,16 @@ async def missing_schemas(section: KafkaSection) -> tuple[str, ...]:
 
 @contextmanager
 def _logs_aside() -> Iterator[None]:
-    """A command's standard output is its answer: warnings go to standard error. Roles have said where logs go."""
-    if structlog.is_configured():
-        yield
-        return
+    """A command's standard output is its answer: warnings go to standard error."""
+    before = structlog.get_config() if structlog.is_configured() else None
     structlog.configure(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        cache_logger_on_first_use=False,
     )
     try:
         yield
     finally:
         structlog.reset_defaults()
+        if before is not None:
+            structlog.configure(**before)
