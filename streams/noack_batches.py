@@ -82,7 +82,10 @@ async def consume(
     """
     async for events in stream.noack_take(MOST_BUNDLES, within=batches.within_s):
         for bundles in batches.cut(events):
-            await _handled(app, bundles, handle, batches.stage, recorder)
+            # After a rebalance what is left in hand is read again, here or by another worker.
+            current = [one for one in bundles if one.message.generation_id == app.consumer_generation_id]
+            if current:
+                await _handled(app, current, handle, batches.stage, recorder)
 
 
 async def _handled(
