@@ -26,6 +26,10 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
 	@touch $@
 
+$(VENV)/bench.stamp: requirements-bench.lock $(VENV)/dev.stamp
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-bench.lock
+	@touch $@
+
 $(VENV)/tocsin.stamp: pyproject.toml $(VENV)/run.stamp
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m compileall -q schemas streams agents sinks api infra  # six processes start faster, also where Python may write no bytecode
@@ -48,7 +52,7 @@ test-kafka: install ## Run the Apache Kafka lane (Java 17 and Maven)
 test-stack: install ## Run the lane of outside programs: Debian's redis-server, postgresql, prometheus, prometheus-alertmanager
 	@TOCSIN_LANE=stack $(PYTEST) -m stack $(ARGS)
 
-bench: install ## Measure, each beside a bare peer (ONLY=name, QUICK=1 to see that it works, PROFILE=1, KEEP=1)
+bench: install $(VENV)/bench.stamp ## Measure, each beside a bare peer (ONLY=name, QUICK=1 to see that it works, PROFILE=1, KEEP=1)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench $(foreach name,$(ONLY),--only $(name)) $(if $(QUICK),--quick) $(if $(PROFILE),--profile) $(if $(KEEP),--out docs/performance)
 
 check: install ## Lint, types, package rule, schema compatibility, documentation
@@ -82,6 +86,7 @@ docs: install ## Build the documentation site, strictly, into build/site
 lock: ## Resolve the dependencies again and lock them with hashes
 	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --extra local pyproject.toml -o requirements.lock --custom-compile-command "make lock"
 	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --extra local --extra dev pyproject.toml -c requirements.lock -o requirements-dev.lock --custom-compile-command "make lock"
+	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --extra local --extra dev --extra bench pyproject.toml -c requirements-dev.lock -o requirements-bench.lock --custom-compile-command "make lock"
 
 clean: ## Remove what was built, not .venv
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
