@@ -16,7 +16,7 @@ from schemas.control import Runbook
 from schemas.events.evidence import Evidence
 from schemas.events.investigation import InvestigationRequested, InvestigationStatus
 from schemas.events.ledger import Audit, CostEntry
-from schemas.events.report import Report
+from schemas.events.report import Feedback, Report
 
 if TYPE_CHECKING:
     from agents.analysis.findings import Source
@@ -105,6 +105,9 @@ class History(Protocol):
         self, tenant: str, services: Sequence[str], before: datetime, limit: int
     ) -> Fetched[Report]:
         """Return reports whose incident touched any of the services, finished before then, newest first."""
+
+    async def feedback(self, tenant: str, investigation_ids: Sequence[str]) -> tuple[Feedback, ...]:
+        """Return what people said of the reports of these investigations, at least the last word of each person."""
 
 
 class Runbooks(Protocol):

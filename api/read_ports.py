@@ -20,7 +20,7 @@ from api.http.views import (
     TopicView,
 )
 from api.registry import SubjectRegistry
-from schemas.events import Event, Evidence, Incident, InvestigationRequested, Report
+from schemas.events import Event, Evidence, Feedback, Incident, InvestigationRequested, Report
 
 __all__ = [
     "AlarmQuery",
@@ -200,6 +200,10 @@ class Tables(Protocol):
 
     async def report(self, tenant: str, investigation_id: str, revision: int) -> Report:
         """The last revision for 0. Raises NotFoundError."""
+        ...
+
+    async def feedback(self, tenant: str, investigation_id: str) -> Sequence[Feedback]:
+        """What each person last said of the report, the newest first."""
         ...
 
     async def alarms(self, query: AlarmQuery) -> Slice[AlarmView]: ...

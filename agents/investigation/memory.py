@@ -32,7 +32,7 @@ from schemas.control import Runbook
 from schemas.events.alarm import AlarmStatus, Severity
 from schemas.events.incident import Incident, IncidentAlarm, IncidentTransition
 from schemas.events.investigation import InvestigationRequested
-from schemas.events.report import Report
+from schemas.events.report import Feedback, Report
 
 __all__ = [
     "AlwaysFresh",
@@ -110,6 +110,7 @@ class CollectingPublisher:
 @dataclass(slots=True)
 class MemoryHistory:
     reports: list[Report] = field(default_factory=list)
+    said: list[Feedback] = field(default_factory=list)
 
     async def report(self, tenant: str, investigation_id: str) -> Report | None:
         own = [r for r in self.reports if r.tenant == tenant and r.investigation_id == investigation_id]
@@ -127,6 +128,11 @@ class MemoryHistory:
         ]
         newest = sorted(found, key=lambda report: report.finished_at, reverse=True)[:limit]
         return _answer("reports", tuple(newest), len(newest))
+
+    async def feedback(self, tenant: str, investigation_ids: Sequence[str]) -> tuple[Feedback, ...]:
+        return tuple(
+            one for one in self.said if one.tenant == tenant and one.investigation_id in investigation_ids
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from api.read_ports import (
 from api.registry import SubjectRegistry
 from infra.cli.compose.api_reads import RequestsByHand
 from schemas.errors import NotFoundError
-from schemas.events import Event, Evidence, Incident, InvestigationRequested, Report
+from schemas.events import Event, Evidence, Feedback, Incident, InvestigationRequested, Report
 from schemas.registry import builtin_registry
 
 __all__ = ["LOG", "Said", "SpokenFeed", "TablesInMemory", "make_reads"]
@@ -65,6 +65,7 @@ class TablesInMemory:
     said: list[Said] = field(default_factory=list)
     evidence_rows: list[Evidence] = field(default_factory=list)
     report_rows: list[Report] = field(default_factory=list)
+    feedback_rows: list[Feedback] = field(default_factory=list)
     alarm_rows: dict[str, list[AlarmView]] = field(default_factory=dict)
     cost_answer: CostAnswer = field(default_factory=lambda: CostAnswer((), NO_COSTS, False, "SELECT 1"))
     asked: list[Any] = field(default_factory=list)
@@ -142,6 +143,11 @@ class TablesInMemory:
             for one in reversed(self.report_rows)
             if (one.tenant, one.investigation_id) == wanted and revision in {0, one.revision}
         )
+
+    async def feedback(self, tenant: str, investigation_id: str) -> Sequence[Feedback]:
+        self._note(investigation_id)
+        wanted = (tenant, investigation_id)
+        return [one for one in self.feedback_rows if (one.tenant, one.investigation_id) == wanted]
 
     async def alarms(self, query: AlarmQuery) -> Slice[AlarmView]:
         self._note(query)

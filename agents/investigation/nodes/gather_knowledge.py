@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from agents.analysis.findings import Finding, FindingKind, Source
 from agents.investigation.context import RunContext
@@ -10,9 +11,11 @@ from agents.investigation.costs import query_cost
 from agents.investigation.evidence import unreachable
 from agents.investigation.nodes.gathering import GatherDelta, GatherOrder, published
 from agents.investigation.state import first_alarm_at
+from agents.knowledge.judged import lineage
 from agents.knowledge.past import past_findings
 from agents.knowledge.runbooks import runbook_findings
-from schemas.errors import LeaseLostError, RetryableError
+from schemas.errors import LeaseLostError, RetryableError, UnavailableError
+from schemas.events.report import Feedback, Report
 
 __all__ = ["gather_knowledge"]
 
@@ -39,11 +42,21 @@ async def _gather(order: GatherOrder, context: RunContext) -> GatherDelta:
     )
     cost = query_cost("knowledge", order.round, fetched, context)
     earlier = [report for report in fetched.items if report.investigation_id != request.investigation_id]
+    said = await _said(earlier, context)
     findings = [
-        *await asyncio.to_thread(past_findings, request.incident, earlier),
+        *await asyncio.to_thread(past_findings, request.incident, earlier, said),
         *await asyncio.to_thread(runbook_findings, request.incident, books),
     ]
     return await published(findings or [_nothing_known()], order, fetched, (cost,), context)
+
+
+async def _said(earlier: Sequence[Report], context: RunContext) -> tuple[Feedback, ...]:
+    """What people said of them; nothing where it cannot be read now: a past incident accuses nobody by itself."""
+    ids = sorted({name for report in earlier for name in lineage(report)})
+    try:
+        return await context.ports.history.feedback(context.request.tenant, ids)
+    except UnavailableError:
+        return ()
 
 
 def _nothing_known() -> Finding:

@@ -22,11 +22,12 @@ from agents.investigation.state import (
     Recalled,
 )
 from agents.investigation.verification import accuses
+from agents.knowledge.judged import lineage, mean_score, refuted
 from agents.knowledge.recurrence import checkable, services_to_check, supporting
 from schemas.errors import IntegrityError
 from schemas.events.evidence import Evidence
 from schemas.events.ledger import CostEntry
-from schemas.events.report import Report
+from schemas.events.report import Feedback, Report
 
 __all__ = ["RecallDelta", "recall"]
 
@@ -50,22 +51,51 @@ async def recall(state: GraphState, context: RunContext) -> RecallDelta:
     past = await context.ports.history.report(request.tenant, request.recurrence_of)
     if past is None or not checkable(past):
         return {}
+    said = await context.ports.history.feedback(request.tenant, lineage(past))
+    if refuted(said):
+        return await _distrusted(past, said, state.plan, context)
     evidence, costs, gathered = await _check(past, state.plan, context)
     findings = [finding_of(one) for one in evidence]
     proof = supporting(past, findings)
     holds = bool(proof) if past.causes else _all_normal(findings)
-    recalled = Recalled(
-        investigation_id=past.investigation_id,
-        answered_at=past.finished_at,
-        still_holds=holds,
-        verdict=past.verdict,
-        note=f"{'Still holds' if holds else 'No longer holds'}: {past.headline}",
-        next_steps=tuple(step.model_copy(update={"query": ""}) for step in past.next_steps),
-    )
+    note = f"{'Still holds' if holds else 'No longer holds'}: {past.headline}"
+    recalled = _recalled(past, holds=holds, note=note)
     delta: RecallDelta = {"evidence": evidence, "costs": costs, "gathered": gathered, "recalled": recalled}
     if holds:
         delta["ranked"] = _ranked(past, proof, evidence)
     return delta
+
+
+async def _distrusted(past: Report, said: Sequence[Feedback], plan: Plan, context: RunContext) -> RecallDelta:
+    """Acting on it did not help: it is not given again, whatever today's data look like, and the evidence says why."""
+    words = f"people found that acting on it did not help (score {mean_score(said):.0f} of 100)"
+    memory = _memory(past)
+    refuted_memory = memory.model_copy(
+        update={
+            "statement": f"{memory.statement}; {words}",
+            "data": {**memory.data, "score": mean_score(said), "of": 100, "answers": len(said)},
+        }
+    )
+    told = await published((refuted_memory,), _order(plan), None, (), context)
+    recalled = _recalled(past, holds=False, note=f"Not trusted, {words}: {past.headline}")
+    return {"evidence": told["evidence"], "gathered": told["gathered"], "recalled": recalled}
+
+
+def _recalled(past: Report, *, holds: bool, note: str) -> Recalled:
+    return Recalled(
+        investigation_id=past.investigation_id,
+        answered_at=past.finished_at,
+        still_holds=holds,
+        verdict=past.verdict,
+        note=note,
+        next_steps=tuple(step.model_copy(update={"query": ""}) for step in past.next_steps),
+    )
+
+
+def _order(plan: Plan) -> GatherOrder:
+    return GatherOrder(
+        task=GatherTask(source=Source.KNOWLEDGE), window=plan.window, round=RECALL_ROUND, purpose="recall."
+    )
 
 
 async def _check(
@@ -74,9 +104,7 @@ async def _check(
     """Read measurements, log lines and changes of the one service that decides."""
     services = services_to_check(past)
     agents = {Source.KPIS: gather_kpis, Source.LOGS: gather_logs, Source.CHANGES: gather_changes}
-    base = GatherOrder(
-        task=GatherTask(source=Source.KNOWLEDGE), window=plan.window, round=RECALL_ROUND, purpose="recall."
-    )
+    base = _order(plan)
     memory = await published((_memory(past),), base, None, (), context)
     deltas = [memory]
     for source, agent in agents.items():

@@ -30,12 +30,13 @@ from infra.cli.compose.process import RoleProcess
 from infra.cli.manual import manual_request
 from schemas import ids
 from schemas.control import DEFAULT_POLICY
-from schemas.events import CostKind, Evidence, Incident, InvestigationRequested, Report, RequestKind
+from schemas.events import CostKind, Evidence, Feedback, Incident, InvestigationRequested, Report, RequestKind
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.queries.alarm_pages import AlarmFilter, alarm_page, get_alarm
 from sinks.clickhouse.queries.conditions import Scope, WideScope
 from sinks.clickhouse.queries.costs import CostDimension, CostFilter, CostGroup, costs_by
 from sinks.clickhouse.queries.evidence_pages import EvidenceFilter, evidence_page, get_evidence
+from sinks.clickhouse.queries.feedback import latest_feedback
 from sinks.clickhouse.queries.incident_pages import IncidentFilter, incident_page
 from sinks.clickhouse.queries.incidents import get_incident
 from sinks.clickhouse.queries.insert_marks import insert_marks
@@ -157,6 +158,10 @@ class LandedTables:
         return await get_report(
             self.clickhouse, tenant=tenant, investigation_id=investigation_id, revision=revision
         )
+
+    async def feedback(self, tenant: str, investigation_id: str) -> Sequence[Feedback]:
+        found = await latest_feedback(self.clickhouse, tenant=tenant, investigation_ids=(investigation_id,))
+        return found.rows
 
     async def alarms(self, query: AlarmQuery) -> Slice[AlarmView]:
         only = AlarmFilter(

@@ -10,10 +10,11 @@ from agents.ports import Fetched, Landed
 from infra.runtime.clock import SystemClock
 from infra.runtime.redis import RedisWatermarks
 from schemas.errors import NotFoundError
-from schemas.events import AlarmRaw, ChangeRaw, KpiBatch, LogBatch, Report
+from schemas.events import AlarmRaw, ChangeRaw, Feedback, KpiBatch, LogBatch, Report
 from schemas.topics import topic_of
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.queries.conditions import Scope
+from sinks.clickhouse.queries.feedback import latest_feedback
 from sinks.clickhouse.queries.reports import get_report, incident_history
 from sinks.clickhouse.queries.windows import WatermarkTable, watermark
 
@@ -50,6 +51,12 @@ class ClickHouseHistory:
         found = await incident_history(self._clickhouse, scope, services=services, limit=limit)
         reports = tuple(row.report for row in found.rows)
         return Fetched(reports, found.info.sql, found.info.rows_read, round(found.info.duration_ms))
+
+    async def feedback(self, tenant: str, investigation_ids: Sequence[str]) -> tuple[Feedback, ...]:
+        if not investigation_ids:
+            return ()
+        found = await latest_feedback(self._clickhouse, tenant=tenant, investigation_ids=investigation_ids)
+        return found.rows
 
 
 class ClickHouseFreshness:

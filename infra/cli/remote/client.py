@@ -1,4 +1,4 @@
-"""Reading an API of Tocsin: JSON in, errors with their cure out."""
+"""Asking an API of Tocsin: JSON in, errors with their cure out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import httpx
 import orjson
@@ -43,14 +43,24 @@ class ApiClient:
         self, path: str, parameters: Parameters | None = None, *, also: int = 200
     ) -> dict[str, Any]:
         """Return the JSON object at the path; an answer with the status `also` is one, too."""
-        response = await self._answer(path, parameters, also)
-        try:
-            found = orjson.loads(response.content)
-        except orjson.JSONDecodeError:
-            raise no_api(self.endpoint, response.headers.get("content-type", "no content type")) from None
-        if not isinstance(found, dict):
-            raise no_api(self.endpoint, "another JSON")
-        return found
+        asked = {name: value for name, value in (parameters or {}).items() if value not in ("", ())}
+        response = await self._sent("GET", path, params=asked)
+        if response.status_code not in (httpx.codes.OK, also):
+            raise of_response(response.status_code, response.content, self.endpoint)
+        return self._object(response)
+
+    async def send(
+        self,
+        method: Literal["POST", "PUT"],
+        path: str,
+        body: Mapping[str, object],
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Send a JSON object, and return the one that is answered."""
+        response = await self._sent(method, path, json=body, headers=headers)
+        if not response.is_success:
+            raise of_response(response.status_code, response.content, self.endpoint)
+        return self._object(response)
 
     async def rows(self, path: str, parameters: Parameters, limit: int) -> list[dict[str, Any]]:
         """Return the first `limit` items of a list, page by page."""
@@ -65,15 +75,20 @@ class ApiClient:
             cursor = {"cursor": page["next_cursor"]}
         return found
 
-    async def _answer(self, path: str, parameters: Parameters | None, also: int) -> httpx.Response:
-        asked = {name: value for name, value in (parameters or {}).items() if value not in ("", ())}
+    async def _sent(self, method: str, path: str, **what: Any) -> httpx.Response:
         try:
-            response = await self.http.get(path, params=asked)
+            return await self.http.request(method, path, **what)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise of_transport(error, self.endpoint) from error
-        if response.status_code not in (httpx.codes.OK, also):
-            raise of_response(response.status_code, response.content, self.endpoint)
-        return response
+
+    def _object(self, response: httpx.Response) -> dict[str, Any]:
+        try:
+            found = orjson.loads(response.content)
+        except orjson.JSONDecodeError:
+            raise no_api(self.endpoint, response.headers.get("content-type", "no content type")) from None
+        if not isinstance(found, dict):
+            raise no_api(self.endpoint, "another JSON")
+        return found
 
 
 @asynccontextmanager
@@ -93,11 +108,13 @@ def http_client(endpoint: Endpoint, timeout: httpx.Timeout) -> httpx.AsyncClient
     )
 
 
-def ask_api(endpoint: Endpoint, question: Callable[[ApiClient], Awaitable[_T]]) -> _T:
+def ask_api(
+    endpoint: Endpoint, question: Callable[[ApiClient], Awaitable[_T]], timeout_s: float = _TIMEOUT_S
+) -> _T:
     """Connect, ask, close. Blocks; raises what the methods of ApiClient raise."""
 
     async def asked() -> _T:
-        async with open_api(endpoint) as api:
+        async with open_api(endpoint, timeout_s) as api:
             return await question(api)
 
     return asyncio.run(asked())
