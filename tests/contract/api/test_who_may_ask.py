@@ -23,6 +23,7 @@ NEEDED: Final[tuple[tuple[str, str, Permission], ...]] = (
     ("GET", "/v1/evidence", Permission.EVIDENCE),
     ("GET", "/v1/reports", Permission.REPORT),
     ("GET", "/v1/costs", Permission.COSTS),
+    ("(GET|POST)", "/v1/investigations/[^/]+/feedback", Permission.REPORT),
     ("POST", "/v1/investigations", Permission.INVESTIGATE),
     ("GET", "/v1/", Permission.READ),
     ("(POST|PUT|DELETE)", "/v1/(silences|policies|runbooks|topology)", Permission.CONFIGURE),
