@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from agents.evaluation.answers import Answer, answer
 from agents.evaluation.cases import Case
-from agents.investigation.memory import memory_ports, request_for, settings_for
-from agents.investigation.outcomes import Cancelled, Postponed, Refused, Reported
-from agents.investigation.run import Investigations
-from schemas.errors import IntegrityError
+from agents.investigation.memory import memory_ports, settings_for
+from agents.llm.gateway import LlmGateway
 from schemas.events import Report
 
 __all__ = ["Prediction", "predict"]
@@ -24,26 +23,28 @@ class Prediction:
     services: tuple[str, ...]
     indicators: tuple[str, ...]
     """`<service>_<metric>`."""
-    seconds: float
-    """Wall time of the investigation, without reading the case."""
-    report: Report
+    answer: Answer
+
+    @property
+    def report(self) -> Report:
+        return self.answer.report
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the investigation, without reading the case."""
+        return self.answer.seconds
 
 
-async def predict(case: Case, elapsed: Callable[[], float] = time.perf_counter) -> Prediction:
-    """Investigate one case over memory adapters: the same graph and nodes as in production, no model, no network.
+async def predict(
+    case: Case, elapsed: Callable[[], float] = time.perf_counter, *, gateway: LlmGateway | None = None
+) -> Prediction:
+    """Investigate one case over memory adapters: the same graph and nodes as in production, and no network but the model's.
 
     Raises:
         IntegrityError: the graph ended without a report.
     """
-    settings = settings_for(case.data)
-    begun = elapsed()
-    outcome = await Investigations(settings).investigate(
-        request_for(case.data, case=case.case_id), memory_ports(case.data, settings)
-    )
-    seconds = elapsed() - begun
-    match outcome:
-        case Reported(report=report, ranking=ranking):
-            services = tuple(dict.fromkeys(cause.service for cause in ranking.causes))
-            return Prediction(case.case_id, services, ranking.indicators, seconds, report)
-        case Refused() | Postponed() | Cancelled():
-            raise IntegrityError(f"{case.case_id} ended without a report: {outcome}")
+    ports = replace(memory_ports(case.data, settings_for(case.data)), gateway=gateway)
+    told = await answer(case.data, ports, case=case.case_id, elapsed=elapsed)
+    ranked = [cause.service for cause in told.ranking.causes]
+    named = [cause.service for cause in told.report.causes] if told.attempts else []
+    return Prediction(case.case_id, tuple(dict.fromkeys([*named, *ranked])), told.ranking.indicators, told)

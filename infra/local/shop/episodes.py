@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from random import Random
 
 from infra.local.shop.faults import Fault
+from infra.local.shop.lines import FAULT_LINES, Writing
 from infra.local.shop.stress import Stress, stresses
 from infra.local.shop.topology import CALLERS, NOMINAL_RATE, SHOP
 
-__all__ = ["Script", "script"]
+__all__ = ["Script", "script", "trapeze", "unrelated"]
 
 _RECOVERY_S = 6.0
 _PEAK_S = 60.0
@@ -40,7 +41,19 @@ class Script:
     def level(self, t: float) -> float:
         """How far the fault has come up at `t`, 0 to 1."""
         ramp = self.fault.ramp_s if self.fault else 1.0
-        return max((_trapeze(t, begin, end, ramp, _RECOVERY_S) for begin, end in self.spells), default=0.0)
+        return max((trapeze(t, begin, end, ramp, _RECOVERY_S) for begin, end in self.spells), default=0.0)
+
+    def load(self, t: float) -> float:
+        """The load at `t` relative to that of an ordinary day; nobody comes in numbers here."""
+        del t
+        return 1.0
+
+    def writing(self, t: float) -> tuple[Writing, ...]:
+        """What the owner of the fault writes at `t`."""
+        level = self.level(t)
+        if self.fault is None or level <= 0:
+            return ()
+        return (Writing(self.fault.service, FAULT_LINES[self.fault.kind], level * self.fault.strength),)
 
     def stress(self, t: float) -> dict[str, Stress]:
         """The stress of every service that is not calm at `t`."""
@@ -48,7 +61,7 @@ class Script:
         if self.oddity is not None and t >= self.oddity.starts_s:
             under[self.oddity.service] = self.oddity.stress
         if self.harmless_at_s is not None:
-            peak = _trapeze(t, self.harmless_at_s, self.harmless_at_s + _PEAK_S, _PEAK_RAMP_S, _PEAK_RAMP_S)
+            peak = trapeze(t, self.harmless_at_s, self.harmless_at_s + _PEAK_S, _PEAK_RAMP_S, _PEAK_RAMP_S)
             if peak > 0:
                 extra = _PEAK_FACTOR * peak * NOMINAL_RATE["recommendation"]
                 under["recommendation"] = Stress(extra_rate=extra)
@@ -78,21 +91,21 @@ def _oddity(seed: int, fault: Fault) -> _Oddity | None:
     rng = Random(f"oddity:{seed}")
     stress = rng.choice((Stress(cpu=0.1), Stress(gc_ms=8.0), Stress(slow=1.25), Stress(retransmits=1.0)))
     starts_s = fault.starts_s + rng.uniform(-40.0, 5.0)
-    free = _unrelated(fault)
+    free = unrelated(fault)
     if rng.random() >= _ODDITY_CHANCE or not free:
         return None
     return _Oddity(rng.choice(free), stress, starts_s)
 
 
-def _unrelated(fault: Fault) -> list[str]:
-    """Services that neither call the faulty one, nor are called by it, nor share its host."""
+def unrelated(fault: Fault) -> list[str]:
+    """Return services that neither call the faulty one, nor are called by it, nor share its host; no stores."""
     below = {call.callee for call in SHOP[fault.service].calls}
     near = {fault.service, *CALLERS[fault.service], *below}
     return [s.name for s in SHOP.values() if s.name not in near and s.host != fault.host and not s.store]
 
 
-def _trapeze(t: float, begin: float, end: float, up_s: float, down_s: float) -> float:
-    """0 before `begin`, 1 from `begin + up_s` to `end`, 0 after `end + down_s`, straight between."""
+def trapeze(t: float, begin: float, end: float, up_s: float, down_s: float) -> float:
+    """Return 0 before `begin`, 1 from `begin + up_s` to `end`, 0 after `end + down_s`, straight between."""
     rising = min(1.0, max(0.0, (t - begin) / up_s))
     falling = 1.0 if t <= end else max(0.0, 1.0 - (t - end) / down_s)
     return min(rising, falling)

@@ -9,7 +9,16 @@ from types import MappingProxyType
 from infra.local.shop.faults import FaultKind
 from schemas.events import LogSeverity
 
-__all__ = ["CHATTER", "FAILED_CALL", "FAULT_LINES", "POOL_REFUSED", "SERVED_ERROR", "STALLED", "Line"]
+__all__ = [
+    "CHATTER",
+    "FAILED_CALL",
+    "FAULT_LINES",
+    "POOL_REFUSED",
+    "SERVED_ERROR",
+    "STALLED",
+    "Line",
+    "Writing",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +31,15 @@ class Line:
     text: str
     rate: float
     severity: LogSeverity = LogSeverity.INFO
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What something that befalls a service adds to its lines; each comes `force` times as often as it says."""
+
+    service: str
+    lines: tuple[Line, ...]
+    force: float
 
 
 _INFO, _WARN, _ERROR = LogSeverity.INFO, LogSeverity.WARN, LogSeverity.ERROR

@@ -19,6 +19,7 @@ from infra.local.shop.lines import (
     SERVED_ERROR,
     STALLED,
     Line,
+    Writing,
 )
 from infra.local.shop.topology import NOMINAL_RATE, SHOP
 from schemas.events import LogBatch
@@ -54,9 +55,13 @@ class LogWriter:
     ) -> None:
         """Write what the owner of the fault adds to them, the fault being at `level` 0 to 1."""
         if fault is not None and level > 0:
-            force = level * fault.strength
-            due = [_Due(line, line.rate * force) for line in FAULT_LINES[fault.kind]]
-            self._write_due(at, step_s, fault.service, vitals[fault.service], due)
+            writing = Writing(fault.service, FAULT_LINES[fault.kind], level * fault.strength)
+            self.write_more(at, step_s, vitals, writing)
+
+    def write_more(self, at: datetime, step_s: float, vitals: Mapping[str, Vitals], more: Writing) -> None:
+        """Write what comes on top of everyday lines in the tick of `step_s` seconds that ends `at`."""
+        due = [_Due(line, line.rate * more.force) for line in more.lines]
+        self._write_due(at, step_s, more.service, vitals[more.service], due)
 
     def cut(self) -> tuple[LogBatch, ...]:
         """Return what was written since the last cut, a batch a service that wrote, and forget it."""

@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
+from typing import Protocol
 
 from infra.local.shop.changes import PlannedChange, raise_change
-from infra.local.shop.episodes import Script
 from infra.local.shop.flow import Flow
 from infra.local.shop.kpis import KpiCollector, Meter
+from infra.local.shop.lines import Writing
 from infra.local.shop.load import DailyLoad, Jitter
 from infra.local.shop.logs import LogWriter
 from infra.local.shop.rules import RuleEngine, shop_rules
+from infra.local.shop.stress import Stress
 from infra.local.shop.topology import SHOP
 from schemas.events import Event
 
-__all__ = ["Plan", "Run"]
+__all__ = ["Course", "Plan", "Run", "Tick", "played"]
 
 _LOAD_NOISE = 0.03
 _LOAD_MEMORY_S = 12.0
+
+
+class Course(Protocol):
+    """What befalls the shop, by seconds after its start."""
+
+    def load(self, t: float) -> float:
+        """Return the factor on the load of an ordinary day."""
+
+    def stress(self, t: float) -> Mapping[str, Stress]:
+        """Return the stress of every service that is not calm."""
+
+    def writing(self, t: float) -> Sequence[Writing]:
+        """Return what services write on top of their everyday lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What became known at `at`: measurements and lines come in batches, so most ticks carry few events."""
+
+    at: datetime
+    events: tuple[Event, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +53,7 @@ class Plan:
     seed: int
     tenant: str
     start: datetime
-    script: Script
+    script: Course
     changes: tuple[PlannedChange, ...]
 
 
@@ -50,12 +74,13 @@ class Run:
         """Advance to `t` seconds after the start; return the changes and alarms since the step before."""
         plan = self._plan
         at = plan.start + timedelta(seconds=t)
-        load = self._day.at(t) * (1.0 + _LOAD_NOISE * self._jitter.next("load", step_s))
+        load = self._day.at(t) * (1.0 + _LOAD_NOISE * self._jitter.next("load", step_s)) * plan.script.load(t)
         vitals = self._flow.step(load, plan.script.stress(t))
         measured = {name: self._meter.measure(SHOP[name], state, step_s) for name, state in vitals.items()}
         self._kpis.add(at, measured)
         self._logs.write(at, step_s, vitals)
-        self._logs.write_fault(at, step_s, vitals, plan.script.fault, plan.script.level(t))
+        for more in plan.script.writing(t):
+            self._logs.write_more(at, step_s, vitals, more)
         return [*self._changes(t - step_s, t), *self._rules.evaluate(at, measured)]
 
     def cut(self) -> list[Event]:
@@ -65,3 +90,13 @@ class Run:
     def _changes(self, after_s: float, until_s: float) -> list[Event]:
         due = [change for change in self._plan.changes if after_s < change.at_s <= until_s]
         return [raise_change(change, self._plan.tenant, self._plan.start) for change in due]
+
+
+def played(plan: Plan, part: str, moments: Sequence[float], step_s: float, batch: int) -> Iterator[Tick]:
+    """Play the plan at these moments (seconds after its start, `step_s` apart), measurements cut every `batch` ticks."""
+    run = Run(plan, part)
+    for number, t in enumerate(moments, start=1):
+        events = run.step(t, step_s)
+        if number % batch == 0 or number == len(moments):
+            events += run.cut()
+        yield Tick(plan.start + timedelta(seconds=t), tuple(events))

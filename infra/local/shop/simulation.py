@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import datetime
 
 from infra.local.shop.changes import breaking_change, harmless_changes
 from infra.local.shop.episodes import script
 from infra.local.shop.faults import Fault
-from infra.local.shop.run import Plan, Run
-from schemas.events import Event
+from infra.local.shop.run import Plan, Tick, played
 
 __all__ = ["Shop", "Tick"]
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """What became known at `at`: measurements and lines come in batches, so most ticks carry few events."""
-
-    at: datetime
-    events: tuple[Event, ...]
 
 
 class Shop:
@@ -66,17 +56,9 @@ class Shop:
         """The `seconds` before the start, a tick every `history_step_s`, oldest first; nothing is wrong in it."""
         count = int(seconds // self._history_step_s)
         moments = [-self._history_step_s * (count - 1 - i) for i in range(count)]
-        return self._run("history", moments, self._history_step_s, self._history_batch_ticks)
+        return played(self._plan, "history", moments, self._history_step_s, self._history_batch_ticks)
 
     def ticks(self, seconds: float) -> Iterator[Tick]:
         """The `seconds` after the start, a tick every `tick_s`, the first one tick after it."""
         moments = [self._tick_s * (i + 1) for i in range(int(seconds // self._tick_s))]
-        return self._run("ticks", moments, self._tick_s, self._batch_ticks)
-
-    def _run(self, part: str, moments: Sequence[float], step_s: float, batch: int) -> Iterator[Tick]:
-        run = Run(self._plan, part)
-        for number, t in enumerate(moments, start=1):
-            events = run.step(t, step_s)
-            if number % batch == 0 or number == len(moments):
-                events += run.cut()
-            yield Tick(self._plan.start + timedelta(seconds=t), tuple(events))
+        return played(self._plan, "ticks", moments, self._tick_s, self._batch_ticks)

@@ -1,0 +1,123 @@
+"""An evaluation as a page of the documentation: the same tables, without the single incidents that went well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from agents.evaluation.results import EvaluationReport, ScenarioResult
+from agents.evaluation.wording import money, percent, seconds, share, summary_line, unmet
+
+__all__ = ["markdown_page"]
+
+
+def markdown_page(report: EvaluationReport, title: str = "Results") -> str:
+    """Return the page as Markdown."""
+    about = report.about
+    seeds = f"; seeds {', '.join(map(str, about.seeds))}" if about.seeds else ""
+    blocks = [
+        f"# {title}",
+        f"{summary_line(report)}.",
+        f"`{about.command}`, {about.made_at:%Y-%m-%d %H:%M} UTC; model: {about.model}{seeds}.",
+        *_groups(report),
+        *_criteria(report),
+        *_datasets(report),
+        *_reliability(report),
+        *_spending(report),
+        *_feedback(report),
+        *_failures(report.scenarios),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _groups(report: EvaluationReport) -> Iterator[str]:
+    if report.groups:
+        yield "## By kind of incident"
+        rows = (
+            (o.group, o.incidents, o.passed, percent(o.passed / o.incidents), o.errors) for o in report.groups
+        )
+        yield _table(("group", "incidents", "right", "share", "errors"), rows)
+
+
+def _criteria(report: EvaluationReport) -> Iterator[str]:
+    if report.criteria:
+        yield "## By criterion"
+        rows = ((o.criterion.value.replace("_", " "), share(o.met, o.asked)) for o in report.criteria)
+        yield _table(("criterion", "met"), rows)
+
+
+def _datasets(report: EvaluationReport) -> Iterator[str]:
+    if not report.datasets:
+        return
+    yield "## Recorded incidents"
+    rows = []
+    for one in report.datasets:
+        for what, scores in (("service", one.service), ("indicator", one.indicator)):
+            if scores is not None:
+                figures = (f"{value:.3f}" for value in (scores.ac1, scores.ac3, scores.avg5, scores.mrr))
+                rows.append(
+                    (one.dataset, scores.cases, what, *figures, seconds(one.median_seconds), one.errors)
+                )
+    yield _table(("data", "cases", "what", "AC@1", "AC@3", "Avg@5", "MRR", "median", "errors"), rows)
+
+
+def _reliability(report: EvaluationReport) -> Iterator[str]:
+    if not report.reliability:
+        return
+    yield "## Calibration"
+    rows = (
+        (o.of, o.calibration.count, _figure(o.calibration.error), _figure(o.calibration.brier))
+        for o in report.reliability
+    )
+    yield _table(("answers", "n", "expected calibration error", "Brier score"), rows)
+    bins = report.reliability[0].calibration.bins
+    shown = [one for one in bins if one.count]
+    yield f"Of {report.reliability[0].of}, by confidence:"
+    yield _table(
+        ("confidence", "answers", "said", "right"),
+        ((f"{o.low:.1f}-{o.high:.1f}", o.count, percent(o.confidence), percent(o.accuracy)) for o in shown),
+    )
+
+
+def _spending(report: EvaluationReport) -> Iterator[str]:
+    totals = report.totals
+    yield "## What it took"
+    rows: list[tuple[str, object]] = [
+        ("median, slowest incident", f"{seconds(totals.median_seconds)}, {seconds(totals.slowest_seconds)}"),
+        ("queries and model, all incidents", money(totals.cost_nano_usd)),
+    ]
+    if totals.attempts:
+        rows += [
+            ("attempts at the model", f"{totals.attempts}, {totals.failed_attempts} of them failed"),
+            ("tokens", f"{totals.input_tokens:,} in, {totals.output_tokens:,} out"),
+            ("claims of the model that passed verification", share(totals.published_claims, totals.claims)),
+        ]
+    yield _table(("what", "figure"), rows)
+
+
+def _feedback(report: EvaluationReport) -> Iterator[str]:
+    if report.feedback:
+        yield "## What people said"
+        rows = ((o.tenant, o.model, o.kind, o.answers, f"{o.mean:.0f}") for o in report.feedback)
+        yield _table(("tenant", "model", "kind", "answers", "would have fixed it"), rows)
+
+
+def _failures(scenarios: Sequence[ScenarioResult]) -> Iterator[str]:
+    bad = [one for one in scenarios if not one.passed]
+    if bad:
+        yield "## Not as expected"
+        rows = ((one.name, one.seed, one.error or "; ".join(unmet(one))) for one in bad)
+        yield _table(("scenario", "seed", "what"), rows)
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    lines += [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    return " ".join(str(value).replace("|", "\\|").replace("<", "&lt;").split())

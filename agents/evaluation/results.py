@@ -1,0 +1,289 @@
+"""An evaluation as a value: what was asked, answered, right and spent. `report.json` is this, `version` counts its form."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from agents.evaluation.calibration import Calibration, calibration
+from agents.evaluation.judging import Check, Criterion
+from agents.evaluation.truth import Accuracy, accuracy
+from schemas.events import Verdict
+from schemas.events.base import Instant, Record
+
+__all__ = [
+    "About",
+    "CaseResult",
+    "CriterionScore",
+    "DatasetScore",
+    "EvaluationReport",
+    "FeedbackScore",
+    "GroupScore",
+    "NamedCause",
+    "Reliability",
+    "ScenarioResult",
+    "Spent",
+    "Totals",
+    "compiled",
+]
+
+
+class About(Record):
+    """What makes two evaluations comparable."""
+
+    made_at: Instant
+    command: str
+    model: str = "deterministic"
+    seeds: tuple[int, ...] = ()
+    late_s: float = 0.0
+    interrupted: bool = False
+    """Somebody ended it before everything was asked."""
+
+
+class NamedCause(Record):
+    service: str
+    kind: str
+    indicator: str = ""
+    confidence: float | None = None
+
+
+class Spent(Record):
+    """What one answer took. Attempts, tokens and claims are a model's; `cost_nano_usd` None is unpriced, never free."""
+
+    steps: int
+    seconds: float
+    attempts: int = 0
+    failed_attempts: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_nano_usd: int | None = 0
+    claims: int = 0
+    """Causes that a model claimed."""
+    published_claims: int = 0
+    """Those of them that passed verification."""
+
+
+class ScenarioResult(Record):
+    """One simulated incident. With an `error` it was not answered, and is no failure."""
+
+    name: str
+    group: str
+    title: str
+    seed: int
+    truth: str = ""
+    """Who it was, in words."""
+    verdict: Verdict | None = None
+    confidence: float | None = None
+    headline: str = ""
+    causes: tuple[NamedCause, ...] = ()
+    checks: tuple[Check, ...] = ()
+    correct: bool | None = None
+    """Whether what it is sure of is true; None where it is not sure of anything."""
+    spent: Spent | None = None
+    page: str = ""
+    """The incident's own report, relative to this one."""
+    error: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it was answered, and every criterion is met."""
+        return not self.error and all(check.met for check in self.checks)
+
+
+class CaseResult(Record):
+    """One recorded incident; ranks are places from 1, None where the truth was not among the guesses."""
+
+    case: str
+    dataset: str
+    verdict: Verdict | None = None
+    confidence: float | None = None
+    services: tuple[str, ...] = ()
+    indicators: tuple[str, ...] = ()
+    scored: bool = False
+    truth: str = ""
+    rank: int | None = None
+    indicator_scored: bool = False
+    indicator_rank: int | None = None
+    spent: Spent | None = None
+    page: str = ""
+    error: str = ""
+
+
+class GroupScore(Record):
+    group: str
+    incidents: int
+    passed: int
+    failed: int
+    errors: int
+
+
+class CriterionScore(Record):
+    criterion: Criterion
+    met: int
+    asked: int
+
+
+class DatasetScore(Record):
+    """A set of recorded cases; `service` and `indicator` are None where nothing is labelled or scored."""
+
+    dataset: str
+    cases: int
+    errors: int
+    verdicts: dict[str, int]
+    median_seconds: float | None
+    service: Accuracy | None = None
+    indicator: Accuracy | None = None
+
+
+class Reliability(Record):
+    """How well confidence fits the truth; `of` says which answers."""
+
+    of: str
+    calibration: Calibration
+
+
+class FeedbackScore(Record):
+    """What people said of reports: would acting on it have fixed it, 0 to 100."""
+
+    tenant: str
+    model: str
+    kind: str
+    answers: Annotated[int, Field(ge=1)]
+    mean: float
+
+
+class Totals(Record):
+    incidents: int
+    passed: int
+    failed: int
+    errors: int
+    median_seconds: float | None
+    slowest_seconds: float | None
+    attempts: int
+    failed_attempts: int
+    input_tokens: int
+    output_tokens: int
+    cost_nano_usd: int | None
+    claims: int
+    published_claims: int
+
+
+class EvaluationReport(Record):
+    version: Literal[1] = 1
+    about: About
+    totals: Totals
+    groups: tuple[GroupScore, ...] = ()
+    criteria: tuple[CriterionScore, ...] = ()
+    datasets: tuple[DatasetScore, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
+    feedback: tuple[FeedbackScore, ...] = ()
+    scenarios: tuple[ScenarioResult, ...] = ()
+    cases: tuple[CaseResult, ...] = ()
+
+
+def compiled(
+    about: About,
+    scenarios: Sequence[ScenarioResult] = (),
+    cases: Sequence[CaseResult] = (),
+    feedback: Sequence[FeedbackScore] = (),
+) -> EvaluationReport:
+    """Return the report of what was answered; nothing in it is older than the results."""
+    return EvaluationReport(
+        about=about,
+        totals=_totals(scenarios, cases),
+        groups=tuple(_groups(scenarios)),
+        criteria=tuple(_criteria(scenarios)),
+        datasets=tuple(_datasets(cases)),
+        reliability=tuple(_reliability(scenarios, cases)),
+        feedback=tuple(feedback),
+        scenarios=tuple(scenarios),
+        cases=tuple(cases),
+    )
+
+
+def _totals(scenarios: Sequence[ScenarioResult], cases: Sequence[CaseResult]) -> Totals:
+    spent = _spent(scenarios, cases)
+    seconds = [one.seconds for one in spent]
+    costs = [one.cost_nano_usd for one in spent]
+    errors = sum(bool(one.error) for one in scenarios) + sum(bool(one.error) for one in cases)
+    passed = sum(one.passed for one in scenarios) + sum(one.rank == 1 for one in cases)
+    failed = sum(not one.passed and not one.error for one in scenarios)
+    failed += sum(one.scored and one.rank != 1 and not one.error for one in cases)
+    return Totals(
+        incidents=len(scenarios) + len(cases),
+        passed=passed,
+        failed=failed,
+        errors=errors,
+        median_seconds=statistics.median(seconds) if seconds else None,
+        slowest_seconds=max(seconds, default=None),
+        attempts=sum(one.attempts for one in spent),
+        failed_attempts=sum(one.failed_attempts for one in spent),
+        input_tokens=sum(one.input_tokens for one in spent),
+        output_tokens=sum(one.output_tokens for one in spent),
+        cost_nano_usd=None if None in costs else sum(cost or 0 for cost in costs),
+        claims=sum(one.claims for one in spent),
+        published_claims=sum(one.published_claims for one in spent),
+    )
+
+
+def _spent(scenarios: Sequence[ScenarioResult], cases: Sequence[CaseResult]) -> list[Spent]:
+    told = [*(one.spent for one in scenarios), *(one.spent for one in cases)]
+    return [one for one in told if one is not None]
+
+
+def _groups(scenarios: Sequence[ScenarioResult]) -> Iterable[GroupScore]:
+    for group in dict.fromkeys(one.group for one in scenarios):
+        mine = [one for one in scenarios if one.group == group]
+        passed, errors = sum(one.passed for one in mine), sum(bool(one.error) for one in mine)
+        yield GroupScore(
+            group=group,
+            incidents=len(mine),
+            passed=passed,
+            failed=len(mine) - passed - errors,
+            errors=errors,
+        )
+
+
+def _criteria(scenarios: Sequence[ScenarioResult]) -> Iterable[CriterionScore]:
+    asked = Counter(check.criterion for one in scenarios for check in one.checks)
+    met = Counter(check.criterion for one in scenarios for check in one.checks if check.met)
+    for criterion in Criterion:
+        if asked[criterion]:
+            yield CriterionScore(criterion=criterion, met=met[criterion], asked=asked[criterion])
+
+
+def _datasets(cases: Sequence[CaseResult]) -> Iterable[DatasetScore]:
+    for name in sorted({one.dataset for one in cases}):
+        mine = [one for one in cases if one.dataset == name]
+        verdicts = Counter(one.verdict.value for one in mine if one.verdict is not None)
+        seconds = [one.spent.seconds for one in mine if one.spent is not None]
+        yield DatasetScore(
+            dataset=name,
+            cases=len(mine),
+            errors=sum(bool(one.error) for one in mine),
+            verdicts=dict(sorted(verdicts.items())),
+            median_seconds=statistics.median(seconds) if seconds else None,
+            service=accuracy([one.rank for one in mine if one.scored]),
+            indicator=accuracy([one.indicator_rank for one in mine if one.indicator_scored]),
+        )
+
+
+def _reliability(scenarios: Sequence[ScenarioResult], cases: Sequence[CaseResult]) -> Iterable[Reliability]:
+    sure = [one for one in scenarios if one.confidence is not None and one.correct is not None]
+    told = [(one.confidence or 0.0, bool(one.correct)) for one in sure]
+    if told:
+        yield Reliability(of="all verdicts with a confidence", calibration=calibration(told))
+    named = [(one.confidence or 0.0, bool(one.correct)) for one in sure if one.verdict is Verdict.CAUSE_FOUND]
+    if named:
+        yield Reliability(of="causes named", calibration=calibration(named))
+    recorded = [
+        (one.confidence, one.rank == 1)
+        for one in cases
+        if one.scored and one.confidence is not None and one.verdict is Verdict.CAUSE_FOUND
+    ]
+    if recorded:
+        yield Reliability(of="causes named in recorded cases", calibration=calibration(recorded))

@@ -1,0 +1,56 @@
+"""An evaluation's figures as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agents.evaluation.results import EvaluationReport, ScenarioResult
+
+__all__ = ["money", "percent", "seconds", "share", "summary_line", "unmet"]
+
+
+def percent(value: float | None) -> str:
+    """Return a share as whole percents; a dash where it is not known."""
+    return "-" if value is None else f"{value:.0%}"
+
+
+def share(part: int, whole: int) -> str:
+    """Return `part of whole`, with its percents."""
+    return f"{part} of {whole} ({percent(part / whole)})" if whole else "-"
+
+
+def seconds(value: float | None) -> str:
+    """Return a time with the digits that matter."""
+    if value is None:
+        return "-"
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
+
+
+def money(nano_usd: int | None) -> str:
+    """Return USD; what is unpriced is not free."""
+    return "unpriced" if nano_usd is None else f"${nano_usd / 1e9:,.4f}"
+
+
+def summary_line(report: EvaluationReport) -> str:
+    """Return the evaluation in a sentence."""
+    totals = report.totals
+    parts = [f"{share(totals.passed, totals.incidents)} right"]
+    if totals.failed:
+        parts.append(f"{totals.failed} not")
+    if totals.errors:
+        parts.append(f"{totals.errors} ended in an error")
+    first = next(iter(report.reliability), None)
+    if first is not None and first.calibration.error is not None:
+        parts.append(f"calibration error {first.calibration.error:.3f}")
+    parts.append(f"{seconds(totals.median_seconds)} each at the median")
+    if totals.attempts:
+        tokens = totals.input_tokens + totals.output_tokens
+        parts.append(f"{tokens:,} tokens for {money(totals.cost_nano_usd)}")
+    return ", ".join(parts)
+
+
+def unmet(result: ScenarioResult) -> Iterator[str]:
+    """Yield what was expected and what was said, for each criterion that is not met."""
+    for check in result.checks:
+        if not check.met:
+            yield f"{check.criterion}: expected {check.expected}; said {check.said}"

@@ -1,0 +1,1 @@
+"""`tocsin eval`: the investigation measured, on recorded cases and on simulated incidents."""

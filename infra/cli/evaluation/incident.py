@@ -1,0 +1,118 @@
+"""A declared scenario, played with a seed: what an investigation would find in the tables, and what it should answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from agents.analysis.findings import CauseKind, Source
+from agents.analysis.signals import AlarmRecord, IncidentData, Topology, Window
+from agents.evaluation.expectations import AcceptedCause, Expectation, ForbiddenClaim, RequiredEvidence
+from infra.cli.compose.windows import topology_of
+from infra.cli.evaluation.declared import Expect, LateAlarm, Scenario, Shows, Unreachable
+from infra.cli.evaluation.impairments import impaired
+from infra.cli.evaluation.recorded import Recorded, recorded
+from infra.local.shop.staging import Role, Staged, above, stage
+from infra.local.shop.topology import ENTRY, shop_topology
+
+__all__ = ["TENANT", "PlayedIncident", "play", "seed_of"]
+
+TENANT = "evaluation"
+LEAD_S, BASELINE_S, OBSERVE_S = 120.0, 1_800.0, 20.0
+"""As an installation has them by default."""
+_START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+_HISTORY_S = 2_700.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedIncident:
+    """What is known of it, what is not, and what is true."""
+
+    data: IncidentData
+    unreachable: frozenset[Source]
+    expected: Expectation
+    cast: Mapping[Role, str]
+    alarmed: bool
+    """An alarm opened it; otherwise somebody asked."""
+
+
+def seed_of(scenario: Scenario, seed: int) -> int:
+    """Return the draw of this scenario in the set of this seed: another number for each pair."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{scenario.name}".encode()).digest()[:4], "big")
+
+
+def play(scenario: Scenario, seed: int) -> PlayedIncident:
+    """Simulate the scenario. The same arguments give the same incident. Takes about a second, does no I/O."""
+    draw = seed_of(scenario, seed)
+    staged = stage(scenario.happens, draw, TENANT, _START)
+    late_s = sum(one.seconds for one in scenario.seen if isinstance(one, LateAlarm))
+    told = recorded(staged, scenario, _HISTORY_S, late_s + OBSERVE_S)
+    onset = _START.timestamp() + staged.onset_s
+    told = impaired(told, scenario.seen, staged.cast, onset, draw)
+    opening = _opening(told, onset)
+    alarm_at = (opening.time if opening else onset + scenario.asked_s) + late_s
+    alarmed = opening.service if opening else ENTRY
+    return PlayedIncident(
+        data=_data(told, alarm_at, alarmed, opening.indicator if opening else ""),
+        unreachable=frozenset(
+            source for one in scenario.seen if isinstance(one, Unreachable) for source in one.sources
+        ),
+        expected=_expected(scenario.expect, staged, alarmed),
+        cast=staged.cast,
+        alarmed=opening is not None,
+    )
+
+
+def _opening(told: Recorded, onset: float) -> AlarmRecord | None:
+    """The first alarm since the scene began, by the alarm's own clock or ours: whichever is kinder to a skewed one."""
+    firing = [one for one in told.alarms if not one.cleared and one.time >= onset - told.skew_s]
+    return min(firing, key=lambda one: one.time, default=None)
+
+
+def _data(told: Recorded, alarm_at: float, service: str, indicator: str) -> IncidentData:
+    start = alarm_at - LEAD_S
+    window = Window(start - BASELINE_S, start, alarm_at + OBSERVE_S, alarm_at)
+    topology = topology_of(shop_topology(TENANT)) if told.topology else Topology()
+    return IncidentData(
+        window=window,
+        alarm_service=service,
+        alarm_indicator=indicator,
+        kpis=told.kpis,
+        alarms=tuple(one for one in told.alarms if one.time <= window.end),
+        logs=told.logs,
+        changes=told.changes,
+        topology=topology,
+    )
+
+
+def _expected(expect: Expect, staged: Staged, alarmed: str) -> Expectation:
+    cast = staged.cast
+    names = [cast[role] for role in expect.of if role in cast] if expect.causes else []
+    callers = above(names[0]) if names else frozenset[str]()
+    cleared = (alarmed,) if expect.cleared and alarmed in callers else ()
+    return Expectation(
+        verdicts=frozenset(expect.verdicts),
+        causes=tuple(_accepted(dict.fromkeys(names), expect.causes)),
+        also=tuple(cast[role] for role in expect.also),
+        evidence=tuple(_required(one, cast) for one in expect.evidence),
+        forbidden=tuple(
+            ForbiddenClaim(service=cast[role], because=role.value) for role in expect.innocent if role in cast
+        ),
+        forbidden_words=expect.never_says,
+        cleared=cleared,
+        missing=expect.missing,
+        max_steps=expect.max_steps,
+    )
+
+
+def _accepted(names: Mapping[str, None], kinds: Sequence[CauseKind]) -> list[AcceptedCause]:
+    return [AcceptedCause(service=name, kinds=frozenset(kinds)) for name in names]
+
+
+def _required(shows: Shows, cast: Mapping[Role, str]) -> RequiredEvidence:
+    service = cast[shows.of] if shows.of is not None else ""
+    return RequiredEvidence(
+        source=shows.source, service=service, kinds=frozenset(shows.kinds), cited=shows.cited
+    )

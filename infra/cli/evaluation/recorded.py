@@ -1,0 +1,100 @@
+"""What a play left in the tables: its events in the form that the analysis reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.analysis.signals import AlarmRecord, ChangeRecord, KpiSeries, LogRecord
+from infra.cli.evaluation.declared import Scenario
+from infra.local.shop.staging import Staged
+from schemas.events import AlarmRaw, AlarmStatus, ChangeRaw, Event, KpiBatch, LogBatch
+
+__all__ = ["Recorded", "recorded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Telemetry of one incident; times in unix seconds."""
+
+    kpis: tuple[KpiSeries, ...]
+    logs: tuple[LogRecord, ...]
+    alarms: tuple[AlarmRecord, ...]
+    changes: tuple[ChangeRecord, ...]
+    topology: bool = True
+    """Whether somebody has told who calls whom."""
+    skew_s: float = 0.0
+    """By how much an alarm may seem to come before its cause."""
+
+
+def recorded(staged: Staged, scenario: Scenario, history_s: float, after_s: float) -> Recorded:
+    """Play until `after_s` seconds behind the first alarm; without one until somebody asks, and as long behind that."""
+    events = [event for tick in staged.history(history_s) for event in tick.events]
+    last_s, events_of_alarm = scenario.length_s, False
+    onset = staged.plan.start.timestamp() + staged.onset_s
+    ends_at = onset + max(scenario.asked_s + after_s, scenario.length_s)
+    for tick in staged.ticks(staged.onset_s + max(last_s, scenario.asked_s) + after_s + 60.0):
+        events += tick.events
+        now = tick.at.timestamp()
+        if not events_of_alarm and any(_opens(event, onset) for event in tick.events):
+            events_of_alarm, ends_at = True, now + after_s + 30.0
+        if now >= ends_at:
+            break
+    return _recorded(events)
+
+
+def _opens(event: Event, onset: float) -> bool:
+    return (
+        isinstance(event, AlarmRaw)
+        and event.status is AlarmStatus.FIRING
+        and event.started_at.timestamp() >= onset
+    )
+
+
+def _recorded(events: Iterable[Event]) -> Recorded:
+    known = list(events)
+    return Recorded(
+        kpis=tuple(_series(known)),
+        logs=tuple(_lines(known)),
+        alarms=tuple(_alarm(one) for one in known if isinstance(one, AlarmRaw)),
+        changes=tuple(
+            ChangeRecord(one.occurred_at.timestamp(), one.service, one.kind.value, one.title, one.event_id)
+            for one in known
+            if isinstance(one, ChangeRaw)
+        ),
+    )
+
+
+def _series(events: Iterable[Event]) -> Iterator[KpiSeries]:
+    columns: dict[tuple[str, str, str], tuple[list[int], list[float]]] = {}
+    for batch in events:
+        if isinstance(batch, KpiBatch):
+            for one in batch.series:
+                times, values = columns.setdefault((batch.service, one.metric, one.unit), ([], []))
+                times.extend(one.times_ms)
+                values.extend(one.values)
+    for (service, metric, unit), (times, values) in columns.items():
+        yield KpiSeries(service, metric, np.array(times) / 1000.0, np.array(values), unit)
+
+
+def _lines(events: Iterable[Event]) -> Iterator[LogRecord]:
+    for batch in events:
+        if isinstance(batch, LogBatch):
+            for line in batch.records:
+                yield LogRecord(line.at.timestamp(), batch.service, line.message, line.severity.value)
+
+
+def _alarm(event: AlarmRaw) -> AlarmRecord:
+    return AlarmRecord(
+        time=event.occurred_at.timestamp(),
+        service=event.service,
+        name=event.name,
+        severity=event.severity.value,
+        entity=event.entity,
+        host=event.host,
+        indicator=event.indicator,
+        detail=event.summary,
+        cleared=event.status is AlarmStatus.CLEARED,
+    )
