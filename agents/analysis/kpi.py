@@ -3,75 +3,83 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Self
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
-from agents.analysis.metrics import RESOURCES, SYMPTOMS, is_share, nature_of
-from agents.analysis.shapes import missing_shares, onset_of, plateau, trending
-from agents.analysis.shifts import Shift, measure
-from agents.analysis.signals import FloatArray, KpiSeries, Window
-from agents.analysis.words import clock, from_to, times_as_much
+from agents.analysis.absences import reporting
+from agents.analysis.findings import CauseKind, Finding
+from agents.analysis.grids import Grid, grids_of
+from agents.analysis.kpi_findings import (
+    Judged,
+    Surroundings,
+    absent_finding,
+    normal_finding,
+    nothing_measured,
+    shift_finding,
+    silence_of_all,
+    spread_finding,
+)
+from agents.analysis.metrics import OUTWARD, RESOURCES, nature_of
+from agents.analysis.onsets import Onset, onsets
+from agents.analysis.shifts import EXPLAINED, Shift, measured
+from agents.analysis.signals import KpiSeries, Window
+from agents.analysis.spread import spreads
 
 __all__ = ["analyse_kpis"]
 
-# What can be seen of a service from outside; any other metric proves that it is measured within.
-_OUTWARD = SYMPTOMS | {CauseKind.TRAFFIC}
 # Load explains a resource that moved with it by up to this power of the load's own change.
 _LOAD_ELASTICITY = 1.3
+# So large a part of all services does not fail to report at once: what collects their data does.
+_MOST = 2 / 3
+_MIN_SERVICES = 3
 
 
 def analyse_kpis(kpis: Sequence[KpiSeries], window: Window) -> tuple[Finding, ...]:
     """Findings on the series, strongest first; one `normal` finding for each service without a notable one.
 
     A service's `normal` finding carries its strongest score (below 1), so that weak evidence can still order a
-    tail. Series with too few healthy samples are skipped; without any usable series the answer
-    is one `no_data` finding.
+    tail. Series with too few healthy samples are skipped; without any usable series the answer is one `no_data`
+    finding. Of several series of one name (by label) the strongest is told.
     """
-    ordered = sorted(kpis, key=lambda k: (k.service, k.metric))
-    measured = measure(ordered, window)
-    if not measured:
-        return (_no_data(window),)
-    surroundings = _Surroundings.of(kpis, measured)
-    judged = _discount_load(measured)
-    findings = [_finding(surroundings.added_to(shift), window) for shift in judged if shift.score >= 1]
-    findings += _absences(ordered, window)
-    loud = {finding.service for finding in findings}
-    findings += _normals([shift for shift in judged if shift.series.service not in loud], surroundings)
+    grids = grids_of(sorted(kpis, key=lambda k: (k.service, k.metric, sorted(k.labels.items()))))
+    shifts = _strongest(shift for grid in grids for shift in measured(grid, window))
+    if not shifts:
+        return (nothing_measured(window),)
+    about = _surroundings(kpis, shifts)
+    judged = _discount_load(shifts)
+    findings = _loud([one for one in judged if one.score >= 1.0], about, window)
+    findings += _varying([one for one in judged if one.score < 1.0], about, window)
+    findings += _absences(grids, window)
+    told = {finding.service for finding in findings}
+    findings += _normals([one for one in judged if one.shift.series.service not in told], about)
     return tuple(sorted(findings, key=lambda f: (-(f.score or 0.0), f.subject)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Surroundings:
-    """What a finding says of a series beyond itself: which services are measured within, and each one's latency."""
-
-    within: frozenset[str]
-    slowest: Mapping[str, Shift]
-
-    @classmethod
-    def of(cls, kpis: Sequence[KpiSeries], shifts: Sequence[Shift]) -> Self:
-        within = frozenset(k.service for k in kpis if nature_of(k.metric).kind not in _OUTWARD)
-        return cls(within, _slowest(shifts))
-
-    def added_to(self, shift: Shift) -> Shift:
-        service = shift.series.service
-        return replace(shift, instrumented=service in self.within, slowest=self.slowest.get(service))
+def _strongest(shifts: Iterable[Shift]) -> list[Shift]:
+    best: dict[tuple[str, str], Shift] = {}
+    for shift in shifts:
+        name = shift.series.service, shift.series.metric
+        if name not in best or shift.score > best[name].score:
+            best[name] = shift
+    return list(best.values())
 
 
-def _slowest(shifts: Sequence[Shift]) -> dict[str, Shift]:
-    """Each service's latency metric of the highest usual level, of those that it measures as the one called."""
-    found: dict[str, Shift] = {}
+def _surroundings(kpis: Sequence[KpiSeries], shifts: Sequence[Shift]) -> dict[str, Surroundings]:
+    """What a finding says of each service: is it measured within, and its slowest metric of its own answers."""
+    within = {k.service for k in kpis if nature_of(k.metric).kind not in OUTWARD}
+    slowest: dict[str, Shift] = {}
     for shift in shifts:
         service = shift.series.service
         if shift.nature.kind is CauseKind.LATENCY and not shift.nature.client:
-            found[service] = max(shift, found.get(service, shift), key=lambda s: s.before)
-    return found
+            slowest[service] = max(slowest.get(service, shift), shift, key=lambda s: s.before)
+    return {
+        service: Surroundings(service in within, slowest.get(service))
+        for service in {shift.series.service for shift in shifts}
+    }
 
 
-def _discount_load(shifts: Sequence[Shift]) -> list[Shift]:
+def _discount_load(shifts: Sequence[Shift]) -> list[Judged]:
     """A resource that moved with the service's own load is that load's doing, and weighs a quarter."""
     loads: dict[str, list[float]] = {}
     for shift in shifts:
@@ -79,138 +87,86 @@ def _discount_load(shifts: Sequence[Shift]) -> list[Shift]:
             loads.setdefault(shift.series.service, []).append(math.log(shift.after / shift.before))
     typical = {service: float(np.median(changes)) for service, changes in loads.items()}
     return [
-        replace(shift, score=shift.score / 4, load_explained=True)
+        Judged(shift, shift.score * EXPLAINED, load_explained=True)
         if _explained(shift, typical.get(shift.series.service, 0.0))
-        else shift
+        else Judged(shift, shift.score)
         for shift in shifts
     ]
 
 
 def _explained(shift: Shift, load: float) -> bool:
-    if shift.nature.kind not in RESOURCES or shift.before <= 0 or shift.after <= 0:
+    if not load or shift.nature.kind not in RESOURCES or shift.before <= 0 or shift.after <= 0:
         return False
     moved = math.log(shift.after / shift.before)
     return load * moved > 0 and abs(moved) <= _LOAD_ELASTICITY * abs(load)
 
 
-def _finding(shift: Shift, window: Window) -> Finding:
-    series = shift.series
-    values = series.values
-    onset = onset_of(series, shift.before, shift.after, window)
-    kind = _shape(shift, values, window)
-    return Finding(
-        source=Source.KPIS,
-        kind=kind,
-        service=series.service,
-        indicator=series.metric,
-        subject=f"{series.service}|{series.metric}|{kind}",
-        statement=_sentence(shift, kind, onset),
-        score=shift.score,
-        onset=onset,
-        direction=shift.direction,
-        data=_figures(shift),
-    )
-
-
-def _figures(shift: Shift) -> Mapping[str, str | float | bool | None]:
-    return {
-        "metric_kind": shift.nature.kind.value,
-        "good_high": shift.nature.good_high,
-        "client": shift.nature.client,
-        "starved": shift.nature.starved,
-        "before": shift.before,
-        "after": shift.after,
-        "ratio": shift.after / shift.before if shift.before else None,
-        "unit": shift.series.unit,
-        "load_explained": shift.load_explained,
-        "instrumented": shift.instrumented,
-        "latency_level": shift.slowest.before if shift.slowest else None,
-        "latency_unit": shift.slowest.series.unit if shift.slowest else None,
-        "host": shift.series.labels.get("host"),
-    }
-
-
-def _shape(shift: Shift, values: FloatArray, window: Window) -> FindingKind:
-    part = values[shift.start : shift.stop]
-    if plateau(shift.nature.kind, shift.series.metric, values[: shift.start], part):
-        return FindingKind.SATURATION
-    if trending(part):
-        return FindingKind.TREND
-    over = shift.series.times[shift.stop :]
-    if over.size and over[0] <= window.end and (shift.stop - shift.start) <= over.size:
-        return FindingKind.SPIKE
-    return FindingKind.LEVEL_SHIFT
-
-
-_VERBS = {
-    FindingKind.SATURATION: ("is at its limit: it went", "is at its limit: it went"),
-    FindingKind.TREND: ("keeps rising: it went", "keeps falling: it went"),
-    FindingKind.SPIKE: ("spiked", "dipped"),
-}
-
-
-def _sentence(shift: Shift, kind: FindingKind, onset: float) -> str:
-    up, down = _VERBS.get(kind, ("rose", "fell"))
-    series = shift.series
-    share = series.unit == "1" and is_share(series.metric)
-    text = (
-        f"{series.service} {series.metric} {up if shift.direction > 0 else down} "
-        f"{from_to(shift.before, shift.after, series.unit, share=share)}"
-        f"{times_as_much(shift.before, shift.after)} at {clock(onset)}"
-    )
-    return f"{text}, in step with its load" if shift.load_explained else text
-
-
-def _absences(kpis: Sequence[KpiSeries], window: Window) -> list[Finding]:
-    """One finding a service whose series stopped reporting."""
-    gone: dict[str, list[str]] = {}
-    for series, missing in zip(kpis, missing_shares(kpis, window), strict=True):
-        if missing >= 0.8:
-            gone.setdefault(series.service, []).append(series.metric)
-    return [
-        Finding(
-            source=Source.KPIS,
-            kind=FindingKind.MISSING_DATA,
-            service=service,
-            indicator=metrics[0],
-            subject=f"{service}|{metrics[0]}|{FindingKind.MISSING_DATA}",
-            statement=f"{service} stopped reporting {len(metrics)} of its metrics, {metrics[0]} among them",
-            score=1.0,
-            onset=window.start,
-            data={"metrics": len(metrics), "metric_kind": CauseKind.UNKNOWN.value},
-        )
-        for service, metrics in sorted(gone.items())
-    ]
-
-
-def _normals(shifts: Sequence[Shift], surroundings: _Surroundings) -> list[Finding]:
-    services: dict[str, list[Shift]] = {}
-    for shift in shifts:
-        services.setdefault(shift.series.service, []).append(shift)
+def _loud(loud: Sequence[Judged], about: Mapping[str, Surroundings], window: Window) -> list[Finding]:
+    begun = _begun([one.shift for one in loud], window)
+    first: dict[str, Onset] = {}
+    for one, onset in zip(loud, begun, strict=True):
+        service = one.shift.series.service
+        first[service] = min(first.get(service, onset), onset, key=lambda o: o.by)
+    ends = np.sort([onset.by for onset in first.values()])
     findings = []
-    for service, own in sorted(services.items()):
-        top = max(own, key=lambda s: (s.score, s.series.metric))
-        findings.append(
-            Finding(
-                source=Source.KPIS,
-                kind=FindingKind.NORMAL,
-                service=service,
-                indicator=top.series.metric,
-                subject=f"{service}||{FindingKind.NORMAL}",
-                statement=f"{service}: all {len(own)} metrics stayed in their normal range",
-                score=top.score,
-                direction=top.direction,
-                data={**_figures(surroundings.added_to(top)), "metrics": len(own)},
-            )
-        )
+    for one, onset in zip(loud, begun, strict=True):
+        service = one.shift.series.service
+        sooner = int(np.searchsorted(ends, onset.after, side="right"))
+        sooner -= first[service].surely_before(onset)
+        findings.append(shift_finding(one, onset, sooner, about[service], window))
     return findings
 
 
-def _no_data(window: Window) -> Finding:
-    return Finding(
-        source=Source.KPIS,
-        kind=FindingKind.NO_DATA,
-        service="",
-        subject=f"||{FindingKind.NO_DATA}",
-        statement=f"No KPI has samples both before and after {clock(window.start)}",
-    )
+def _begun(shifts: Sequence[Shift], window: Window) -> list[Onset]:
+    """The onset of each, those of a grid together."""
+    by_grid: dict[int, list[Shift]] = {}
+    for shift in shifts:
+        by_grid.setdefault(id(shift.grid), []).append(shift)
+    found: dict[int, Onset] = {}
+    for group in by_grid.values():
+        grid = group[0].grid
+        levels = np.array([(shift.before, shift.after) for shift in group])
+        values = grid.values[[shift.row for shift in group]]
+        begun = onsets(grid.times, values, levels[:, 0], levels[:, 1], window)
+        found.update(zip(map(id, group), begun, strict=True))
+    return [found[id(shift)] for shift in shifts]
+
+
+def _varying(quiet: Sequence[Judged], about: Mapping[str, Surroundings], window: Window) -> list[Finding]:
+    """Series whose level stayed, and that vary otherwise than before."""
+    by_grid: dict[int, dict[int, Judged]] = {}
+    for one in quiet:
+        by_grid.setdefault(id(one.shift.grid), {})[one.shift.row] = one
+    findings = []
+    for rows in by_grid.values():
+        grid = next(iter(rows.values())).shift.grid
+        findings += [
+            spread_finding(rows[spread.row].shift, spread, about[grid.series[spread.row].service])
+            for spread in spreads(grid, list(rows), window)
+            if spread.score >= 1.0
+        ]
+    return findings
+
+
+def _absences(grids: Sequence[Grid], window: Window) -> list[Finding]:
+    """One finding a service whose series stopped or have holes; one in all where most services fell silent at once."""
+    found = reporting(grids, window)
+    services = {absence.service for absence in found.absent}
+    if len(found.regular) >= _MIN_SERVICES and len(services) >= _MOST * len(found.regular):
+        return [silence_of_all(found, window)]
+    return [
+        absent_finding([one for one in found.absent if one.service == service], found.regular[service])
+        for service in sorted(services)
+    ]
+
+
+def _normals(quiet: Sequence[Judged], about: Mapping[str, Surroundings]) -> list[Finding]:
+    services: dict[str, list[Judged]] = {}
+    for one in quiet:
+        services.setdefault(one.shift.series.service, []).append(one)
+    return [
+        normal_finding(
+            max(own, key=lambda one: (one.score, one.shift.series.metric)), len(own), about[service]
+        )
+        for service, own in sorted(services.items())
+    ]

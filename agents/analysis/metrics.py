@@ -10,12 +10,14 @@ from itertools import pairwise
 
 from agents.analysis.findings import CauseKind
 
-__all__ = ["RESOURCES", "SYMPTOMS", "WAITING", "MetricNature", "is_share", "nature_of"]
+__all__ = ["OUTWARD", "RESOURCES", "SYMPTOMS", "WAITING", "MetricNature", "is_share", "nature_of"]
 
 RESOURCES = frozenset(
     {CauseKind.CPU, CauseKind.MEMORY, CauseKind.DISK, CauseKind.NETWORK, CauseKind.SATURATION}
 )
 SYMPTOMS = frozenset({CauseKind.LATENCY, CauseKind.ERRORS})
+# What can be seen of a service from outside; any other metric proves that it is measured within.
+OUTWARD = SYMPTOMS | {CauseKind.TRAFFIC}
 # What fills up when those called are slow (connections, threads, queues): rate times latency, by Little's law.
 WAITING = frozenset({CauseKind.SATURATION})
 

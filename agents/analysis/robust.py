@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAD_TO_SIGMA", "Matrix", "row_mad", "row_mean_median", "row_median", "row_quantile"]
+__all__ = [
+    "MAD_TO_SIGMA",
+    "Matrix",
+    "row_mad",
+    "row_mean_median",
+    "row_median",
+    "row_quantile",
+    "row_quantiles",
+]
 
 Matrix = NDArray[np.float64]
 
@@ -51,3 +59,17 @@ def row_quantile(values: Matrix, share: float) -> Matrix:
     count = np.sum(~np.isnan(ordered), axis=1)
     place = np.maximum(np.floor(share * (count - 1)).astype(int), 0)
     return np.where(count > 0, ordered[np.arange(values.shape[0]), place], np.nan)
+
+
+def row_quantiles(values: Matrix, shares: Matrix) -> Matrix:
+    """The quantiles of each row without its NaN, between samples by a straight line, shape (rows, shares)."""
+    if values.shape[1] == 0:
+        return np.full((values.shape[0], shares.size), np.nan)
+    ordered = np.sort(values, axis=1)
+    count = np.sum(~np.isnan(ordered), axis=1)
+    place = shares * np.maximum(count - 1, 0)[:, None]
+    low = np.floor(place).astype(np.intp)
+    high = np.minimum(low + 1, np.maximum(count - 1, 0)[:, None])
+    below, above = np.take_along_axis(ordered, low, axis=1), np.take_along_axis(ordered, high, axis=1)
+    between: Matrix = below + (above - below) * (place - low)
+    return between

@@ -1,28 +1,42 @@
 """How far each series shifted in the incident window, in units of what would be notable for it.
 
 Each is measured against its own baseline: the shift of the median, in units of the largest of its robust noise, its
-normal wander over spans of the same length, and a share of its level below which nobody would care. All series on
-one time grid are measured together.
+normal wander over spans of the same length, and a share of its level below which nobody would care. What it did at the
+same time yesterday, where that is known, explains as much of it today. All series of a time grid are measured at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from agents.analysis.findings import CauseKind
+from agents.analysis.grids import Grid, grids_of
 from agents.analysis.metrics import MetricNature, nature_of
 from agents.analysis.robust import Matrix, row_mad, row_mean_median, row_median, row_quantile
-from agents.analysis.signals import KpiSeries, Window
+from agents.analysis.signals import FloatArray, KpiSeries, Window
 
-__all__ = ["MIN_BASELINE", "NOTABLE_SIGMAS", "Shift", "measure"]
+__all__ = [
+    "DAY_S",
+    "EXPLAINED",
+    "MIN_BASELINE",
+    "NOTABLE_SIGMAS",
+    "Shift",
+    "floors",
+    "measure",
+    "measured",
+    "stretches",
+]
 
 # A shift of this many robust sigmas scores 1: far outside what hundreds of healthy series do by chance.
 NOTABLE_SIGMAS = 4.0
 # Fewer healthy samples than this say nothing about what is normal.
 MIN_BASELINE = 4
+DAY_S = 86_400.0
+# What has an everyday explanation weighs this much: it may still be what hurts.
+EXPLAINED = 0.25
 # A relative shift of this size scores 1 however quiet the baseline: less is not worth waking anyone.
 _NOTABLE_SHARE = 0.2
 # Failing one request in fifty scores 1.
@@ -33,18 +47,29 @@ _MIN_SEGMENT = 3
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """One series measured: `score` 1 is notable; `start` and `stop` bound the shifted samples in the window."""
+    """Row `row` of a grid measured: `score` 1 is notable; `start` and `stop` bound the columns that shifted.
 
-    series: KpiSeries
+    `yesterday` is by how much it shifted at the same time yesterday; None where that is not known.
+    """
+
+    grid: Grid
+    row: int
     nature: MetricNature
     before: float
     after: float
     score: float
     start: int
     stop: int
-    load_explained: bool = False
-    instrumented: bool = True
-    slowest: Shift | None = None
+    yesterday: float | None = None
+
+    @property
+    def series(self) -> KpiSeries:
+        return self.grid.series[self.row]
+
+    @property
+    def values(self) -> FloatArray:
+        values: FloatArray = self.grid.values[self.row]
+        return values
 
     @property
     def direction(self) -> int:
@@ -53,64 +78,58 @@ class Shift:
 
 def measure(kpis: Sequence[KpiSeries], window: Window) -> list[Shift]:
     """The largest shift of every series that has enough samples, in the order of their time grids."""
-    return [shift for grid in _grids(kpis) for shift in _measured(grid, window)]
+    return [shift for grid in grids_of(kpis) for shift in measured(grid, window)]
 
 
-def _grids(kpis: Iterable[KpiSeries]) -> list[list[KpiSeries]]:
-    """Series grouped by equal time stamps."""
-    groups: dict[bytes, list[KpiSeries]] = {}
-    last: KpiSeries | None = None
-    key = b""
-    for series in kpis:
-        if last is None or series.times is not last.times:
-            key = series.times.tobytes()
-        groups.setdefault(key, []).append(series)
-        last = series
-    return list(groups.values())
-
-
-def _measured(grid: Sequence[KpiSeries], window: Window) -> list[Shift]:
-    times = grid[0].times
-    table = np.stack([series.values for series in grid])
-    natures = [nature_of(series.metric) for series in grid]
-    split, end = (int(i) for i in np.searchsorted(times, [window.start, window.end + 1e-9]))
-    first = int(np.searchsorted(times, window.baseline_start))
-    baseline, inside = table[:, first:split], table[:, split:end]
-    if baseline.shape[1] == 0 or inside.shape[1] == 0:
+def measured(grid: Grid, window: Window) -> list[Shift]:
+    """The largest shift of every series of the grid that has enough samples, in their order."""
+    healthy, incident = grid.healthy(window), grid.incident(window)
+    baseline, inside = grid.values[:, healthy], grid.values[:, incident]
+    if not baseline.size or not inside.size:
         return []
-    usable = (np.sum(~np.isnan(baseline), axis=1) >= MIN_BASELINE) & np.any(~np.isnan(inside), axis=1)
+    usable = (np.sum(~np.isnan(baseline), axis=1) >= MIN_BASELINE) & ~np.all(np.isnan(inside), axis=1)
+    natures = [nature_of(series.metric) for series in grid.series]
     center = row_median(baseline)
-    alarmed = int(np.searchsorted(times, window.alarm_at)) - split
-    bounds = _segments(inside.shape[1], alarmed)
-    unit = _unit(baseline, inside, center, natures, min(b - a for a, b in bounds))
-    scores = np.stack([np.abs(row_median(inside[:, a:b]) - center) for a, b in bounds]) / unit
+    bounds = stretches(grid, window)
+    span = min(stop - start for start, stop in bounds)
+    unit = np.fmax(_usual(baseline, center, span), floors(baseline, inside, center, natures))
+    moved = np.stack([row_median(grid.values[:, start:stop]) for start, stop in bounds]) - center
+    yesterday = _yesterday(grid, window, bounds)
+    scores = _unexplained(moved, yesterday) / unit
     best = np.argmax(np.nan_to_num(scores, nan=-1.0), axis=0)
-    after = np.empty(len(grid))
+    after = np.empty(len(natures))
     for which, (start, stop) in enumerate(bounds):
         rows = best == which
-        after[rows] = row_mean_median(inside[rows, start:stop])
+        after[rows] = row_mean_median(grid.values[rows, start:stop])
     shifts = []
-    for row in map(int, np.flatnonzero(usable)):
-        start, stop = bounds[int(best[row])]
-        shift = Shift(
-            grid[row],
-            natures[row],
-            float(center[row]),
-            float(after[row]),
-            float(scores[best[row], row]),
-            start + split,
-            stop + split,
+    for row in np.flatnonzero(usable).tolist():
+        which = best[row]
+        then = float(yesterday[which, row])
+        shifts.append(
+            Shift(
+                grid,
+                row,
+                natures[row],
+                float(center[row]),
+                float(after[row]),
+                float(scores[which, row]),
+                bounds[which][0],
+                bounds[which][1],
+                None if np.isnan(then) else then,
+            )
         )
-        shifts.append(shift)
     return shifts
 
 
-def _segments(samples: int, alarmed: int) -> list[tuple[int, int]]:
-    """Stretches of a window to look for a shift in, longest first, three samples or more where there are that many.
+def stretches(grid: Grid, window: Window) -> list[tuple[int, int]]:
+    """Columns [first, last) of the window to look for a change in, longest first, three or more where there are that many.
 
-    They begin at a quarter of the window or at the alarm (sample `alarmed`) and last to its end; or they are over
-    sooner, but not before the alarm: what was over then did not raise it.
+    They begin at a quarter of the window or at the alarm and last to its end; or they are over sooner, but not before
+    the alarm: what was over then did not raise it.
     """
+    incident = grid.incident(window)
+    samples = incident.stop - incident.start
+    alarmed = int(np.searchsorted(grid.times, window.alarm_at)) - incident.start
     parts = max(1, min(_SEGMENTS, samples // _MIN_SEGMENT))
     edges = {round(i * samples / parts) for i in range(parts + 1)}
     starts = (edges | {max(alarmed, 0)}) - {samples}
@@ -121,27 +140,26 @@ def _segments(samples: int, alarmed: int) -> list[tuple[int, int]]:
         for stop in edges
         if start <= alarmed and stop - alarmed >= _MIN_SEGMENT
     }
-    return sorted(lasting | passing, key=lambda run: (run[0] - run[1], -run[1]))
+    ordered = sorted(lasting | passing, key=lambda run: (run[0] - run[1], -run[1]))
+    return [(incident.start + start, incident.start + stop) for start, stop in ordered]
 
 
-def _unit(
-    baseline: Matrix, inside: Matrix, center: Matrix, natures: Sequence[MetricNature], span: int
-) -> Matrix:
-    """The shift that scores 1, a row: the largest of noise, normal wander and the least worth a look."""
-    noise = NOTABLE_SIGMAS * row_mad(baseline, center)
+def _usual(baseline: Matrix, center: Matrix, span: int) -> Matrix:
+    """What a row does by itself: the larger of its noise and of how far it wanders for as long as `span` samples."""
+    noise: Matrix = NOTABLE_SIGMAS * row_mad(baseline, center)
     blocks = baseline.shape[1] // span
-    wander = np.zeros_like(noise)
-    if blocks >= 4 and span > 1:
-        tail = baseline[:, baseline.shape[1] - blocks * span :]
-        medians = row_median(tail.reshape(-1, span)).reshape(-1, blocks)
-        strayed = np.abs(medians - center[:, None])
-        wander = np.fmax(1.5 * row_quantile(strayed, 0.9), 0.75 * row_quantile(strayed, 1.0))
-    floor = _floors(baseline, inside, center, natures)
-    return np.fmax(np.fmax(noise, np.nan_to_num(wander)), floor)
+    if blocks < 4 or span < 2:
+        return noise
+    tail = baseline[:, baseline.shape[1] - blocks * span :]
+    medians = row_median(tail.reshape(-1, span)).reshape(-1, blocks)
+    strayed = np.abs(medians - center[:, None])
+    wander = np.fmax(1.5 * row_quantile(strayed, 0.9), 0.75 * row_quantile(strayed, 1.0))
+    usual: Matrix = np.fmax(noise, np.nan_to_num(wander))
+    return usual
 
 
-def _floors(baseline: Matrix, inside: Matrix, center: Matrix, natures: Sequence[MetricNature]) -> Matrix:
-    """Least shift worth a look: a share of the level; for failures, of everything that can fail."""
+def floors(baseline: Matrix, inside: Matrix, center: Matrix, natures: Sequence[MetricNature]) -> Matrix:
+    """Least change of each row worth a look: a share of the level; for failures, of everything that can fail."""
     level = np.abs(center)
     peak = np.fmax(_peak(baseline), _peak(inside))
     # A series that was always zero has no level of its own: its new height stands in, and scores 2.5 at most.
@@ -155,3 +173,24 @@ def _floors(baseline: Matrix, inside: Matrix, center: Matrix, natures: Sequence[
 def _peak(values: Matrix) -> Matrix:
     peak: Matrix = np.max(np.abs(np.nan_to_num(values)), axis=1, initial=0.0)
     return peak
+
+
+def _yesterday(grid: Grid, window: Window, bounds: Sequence[tuple[int, int]]) -> Matrix:
+    """How far each stretch's median was from usual a day before, a row a stretch; NaN where that was not measured."""
+    moved = np.full((len(bounds), len(grid.series)), np.nan)
+    past = grid.values[:, grid.columns(window.baseline_start - DAY_S, window.start - DAY_S)]
+    if not past.size:
+        return moved
+    usual = np.where(np.sum(~np.isnan(past), axis=1) >= MIN_BASELINE, row_median(past), np.nan)
+    # Samples need not come at the same second every day.
+    slack = float(np.median(np.diff(grid.times))) / 2
+    for which, (start, stop) in enumerate(bounds):
+        then = grid.columns(grid.times[start] - DAY_S - slack, grid.times[stop - 1] - DAY_S + slack)
+        moved[which] = row_median(grid.values[:, then]) - usual
+    return moved
+
+
+def _unexplained(moved: Matrix, yesterday: Matrix) -> Matrix:
+    """Size of each shift, what it did yesterday too at a quarter of its weight."""
+    shared = np.where(np.sign(moved) == np.sign(yesterday), np.fmin(np.abs(moved), np.abs(yesterday)), 0.0)
+    return np.abs(moved) - (1.0 - EXPLAINED) * shared

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,9 +12,7 @@ from agents.analysis.clues import Clue, clues_of, strength_of
 from agents.analysis.findings import CauseKind, Finding, FindingKind
 from agents.analysis.fusion import Ranking, rank_causes
 from agents.analysis.instances import lifted
-from agents.analysis.kpi import analyse_kpis
-from agents.analysis.shapes import missing_shares, onset_of, trending
-from agents.analysis.signals import KpiSeries, Topology, Window
+from agents.analysis.signals import Topology
 from agents.analysis.topology import analyse_topology, distances, explanations
 from tests.fakes.clues import by_service, clue, measured
 
@@ -180,43 +177,3 @@ def test_instances_only_add_calls(graph: Topology, parts: dict[str, str]) -> Non
         assert callees - {caller} <= whole.calls[caller]
     for caller, callees in whole.calls.items():
         assert not parts or caller not in callees
-
-
-START = 1_000.0
-WINDOW = Window(0.0, START, START + 300.0, START + 100.0)
-samples = st.lists(st.floats(-1e6, 1e6) | st.just(float("nan")), min_size=1, max_size=60)
-
-
-def series(values: list[float], first: float = 600.0) -> KpiSeries:
-    times = np.linspace(first, first + 10.0 * (len(values) - 1), len(values))
-    return KpiSeries("cart", "memory_bytes", times, np.array(values, dtype=np.float64))
-
-
-@settings(deadline=None, max_examples=50)
-@given(samples, st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
-def test_an_onset_lies_in_the_window(values: list[float], before: float, after: float) -> None:
-    assert WINDOW.start <= onset_of(series(values), before, after, WINDOW) <= WINDOW.end
-
-
-@settings(deadline=None, max_examples=50)
-@given(st.lists(st.integers(-1000, 1000), max_size=40), st.sampled_from([2.0, -3.0, 1000.0]))
-def test_a_trend_does_not_depend_on_unit_or_direction(values: list[int], scale: float) -> None:
-    plain = np.array(values, dtype=np.float64)
-    assert trending(plain) == trending(plain * scale) == trending(plain[::-1])
-
-
-@settings(deadline=None, max_examples=50)
-@given(samples, st.floats(0.0, 600.0))
-def test_a_missing_share_is_a_share(values: list[float], first: float) -> None:
-    (share,) = missing_shares([series(values, first)], WINDOW)
-    assert 0.0 <= share <= 1.0
-
-
-@settings(deadline=None, max_examples=50)
-@given(st.lists(st.floats(1.0, 1e6), min_size=50, max_size=80), st.sampled_from([0.25, 4.0, 1024.0]))
-def test_mirrored_values_are_told_mirrored(values: list[float], scale: float) -> None:
-    plain = analyse_kpis([series([value * scale for value in values])], WINDOW)
-    mirrored = analyse_kpis([series([-value * scale for value in values])], WINDOW)
-    for one, other in zip(plain, mirrored, strict=True):
-        assert one.direction == -other.direction
-        assert math.isclose(one.score or 0.0, other.score or 0.0, rel_tol=1e-9)

@@ -14,7 +14,7 @@ from agents.analysis.signals import KpiSeries, Window
 from tests.fakes.about import about
 
 HEALTHY, INSIDE = 40, 12
-WINDOW = Window(baseline_start=0.0, start=400.0, end=510.0, alarm_at=460.0)
+WINDOW = Window(baseline_start=0.0, start=400.0, end=515.0, alarm_at=460.0)
 TIMES = np.arange(0.0, 10.0 * (HEALTHY + INSIDE), 10.0)
 
 
@@ -56,12 +56,16 @@ def test_a_finding_holds_what_its_sentence_quotes() -> None:
         "before": 10.0,
         "after": 15.0,
         "ratio": 1.5,
+        "yesterday": None,
         "unit": "MB",
         "load_explained": False,
         "instrumented": True,
         "latency_level": None,
         "latency_unit": None,
         "host": "node-1",
+        "onset_early_s": 10.0,
+        "onset_late_s": 0.0,
+        "later_than": 0,
     }
 
 
@@ -243,10 +247,39 @@ def test_series_that_stop_are_one_finding_a_service() -> None:
     kpis = [gone("memory_bytes"), gone("disk_bytes"), series("cpu_usage", 0.1, 0.1)]
     (finding,) = analyse_kpis(kpis, WINDOW)
     assert finding.kind is FindingKind.MISSING_DATA
-    assert finding.statement == "cart stopped reporting 2 of its metrics, disk_bytes among them"
+    assert finding.statement == "cart stopped reporting 2 of its 3 metrics, disk_bytes among them"
     assert finding.subject == "cart|disk_bytes|missing_data"
-    assert (finding.score, finding.onset, finding.indicator) == (1.0, 400.0, "disk_bytes")
-    assert finding.data == {"metrics": 2, "metric_kind": "unknown"}
+    # The last sample came at 390, 125 s before the end; a silence of 30 s would be one.
+    assert (finding.score, finding.onset, finding.indicator) == (about(125 / 30 * 2 / 3), 400.0, "disk_bytes")
+    assert finding.data == {"metrics": 2, "regular": 3, "metric_kind": "unknown", "client": False}
+
+
+def test_a_service_whose_answers_alone_are_measured_no_more_is_called_no_more() -> None:
+    kpis = [gone("latency_ms"), gone("error_rate"), series("cpu_usage", 0.1, 0.1)]
+    (finding,) = analyse_kpis(kpis, WINDOW)
+    assert (finding.data["metric_kind"], finding.data["client"]) == ("traffic", True)
+    from_outside = [gone("latency_ms"), gone("error_rate"), series("cpu_usage", 0.1, 0.1, "web")]
+    (finding, _) = analyse_kpis(from_outside, WINDOW)
+    assert (finding.data["metric_kind"], finding.data["client"]) == ("unknown", False)
+
+
+def test_where_most_services_fall_silent_at_once_it_is_the_measuring() -> None:
+    kpis = [gone("memory_bytes", name) for name in ("cart", "db")] + [
+        series("memory_bytes", 10.0, 10.0, "web")
+    ]
+    silent, normal = sorted(analyse_kpis(kpis, WINDOW), key=lambda f: f.service)
+    assert (silent.kind, silent.service, silent.subject) == (FindingKind.NO_DATA, "", "||silence")
+    assert silent.statement == (
+        "2 of 3 services stopped reporting KPIs at 00:06:40, all about at once: "
+        "what they did from then on was not seen"
+    )
+    assert normal.kind is FindingKind.NORMAL
+
+
+def test_one_of_three_services_that_falls_silent_is_accused() -> None:
+    kpis = [gone("memory_bytes"), *(series("memory_bytes", 10.0, 10.0, name) for name in ("db", "web"))]
+    kinds = {f.service: f.kind for f in analyse_kpis(kpis, WINDOW)}
+    assert kinds["cart"] is FindingKind.MISSING_DATA
 
 
 def test_where_everything_stopped_it_is_the_measuring_that_failed() -> None:
@@ -261,11 +294,48 @@ def test_a_service_of_which_a_part_stopped_is_not_normal() -> None:
     ]
 
 
-@pytest.mark.parametrize(("kept", "missing"), [(2, True), (4, False)])
-def test_four_fifths_must_be_missing(kept: int, missing: bool) -> None:
+@pytest.mark.parametrize(("kept", "missing"), [(2, True), (8, True), (9, True), (10, False), (12, False)])
+def test_three_samples_in_a_row_must_be_missing(kept: int, missing: bool) -> None:
     partly = series("memory_bytes", 10.0, [10.0] * kept + [math.nan] * (INSIDE - kept))
     kinds = {f.kind for f in analyse_kpis([partly], WINDOW)}
     assert (FindingKind.MISSING_DATA in kinds) is missing
+
+
+def test_holes_are_told_as_holes() -> None:
+    (finding,) = analyse_kpis([series("memory_bytes", 10.0, [10.0, math.nan, math.nan] * 4)], WINDOW)
+    assert finding.statement == "cart reports only now and then 1 of its 1 metrics, memory_bytes among them"
+    assert (finding.kind, finding.onset) == (FindingKind.MISSING_DATA, 400.0)
+
+
+def test_what_it_did_yesterday_too_is_said() -> None:
+    window = Window(86_400.0, 86_800.0, 86_915.0, 86_860.0)
+    one = series("memory_bytes", 10.0, 30.0)
+    both = KpiSeries("cart", "memory_bytes", np.append(TIMES, TIMES + 86_400.0), np.tile(one.values, 2))
+    (finding,) = analyse_kpis([both], window)
+    assert finding.statement.endswith(" at 00:06:40, as it did at that time the day before")
+    assert (finding.score, finding.data["yesterday"]) == (about(2.5), 20.0)
+
+
+def test_a_series_that_begins_to_swing_about_its_level_is_a_change_of_variance() -> None:
+    calm = np.random.default_rng(3).normal(100.0, 1.0, 600)
+    wild = np.random.default_rng(4).normal(100.0, 60.0, 60)
+    times = 10.0 * np.arange(660.0)
+    window = Window(0.0, 6000.0, 6600.0, 6000.0)
+    kpi = KpiSeries("cart", "success_rate_ms", times, np.append(calm, wild), "ms")
+    (finding,) = analyse_kpis([kpi], window)
+    assert finding.kind is FindingKind.VARIANCE_CHANGE
+    assert (finding.direction, finding.data["good_high"], finding.data["ratio"]) == (1, False, 1.0)
+    assert finding.statement.startswith(
+        "cart success_rate_ms varies more than before: most of its samples were within 2."
+    )
+    assert "ms of each other, from 01:4" in finding.statement
+
+
+def test_who_came_surely_later_than_how_many_is_counted() -> None:
+    first = series("memory_bytes", 10.0, 20.0, "db")
+    both = [series("memory_bytes", 10.0, [10.0] * 3 + [20.0] * 9, name) for name in ("cart", "web")]
+    later = {f.service: f.data["later_than"] for f in analyse_kpis([first, *both], WINDOW)}
+    assert later == {"db": 0, "cart": 1, "web": 1}
 
 
 def test_no_usable_series_is_said_with_the_moment() -> None:
@@ -274,10 +344,11 @@ def test_no_usable_series_is_said_with_the_moment() -> None:
     assert finding.statement == "No KPI has samples both before and after 00:06:40"
 
 
-def test_a_series_told_twice_is_two_findings_of_one_subject() -> None:
-    twice = analyse_kpis([series("memory_bytes", 10.0, 15.0)] * 2, WINDOW)
-    assert len(twice) == 2
-    assert twice[0] == twice[1]
+def test_of_series_of_one_name_the_strongest_is_told() -> None:
+    weak, strong = series("memory_bytes", 10.0, 15.0, pod="a"), series("memory_bytes", 10.0, 30.0, pod="b")
+    for kpis in ([weak, strong], [strong, weak], [strong, strong]):
+        finding = the_finding(*kpis)
+        assert finding.data["after"] == 30.0
 
 
 def test_huge_and_tiny_values_are_told_finitely() -> None:

@@ -1,4 +1,4 @@
-"""When a shift began, whether it climbs, sticks to a ceiling, or stopped reporting."""
+"""Whether a shift climbs, or sticks to a ceiling."""
 
 from __future__ import annotations
 
@@ -8,57 +8,14 @@ import numpy as np
 import pytest
 
 from agents.analysis.findings import CauseKind
-from agents.analysis.shapes import missing_shares, onset_of, plateau, trending
-from agents.analysis.signals import FloatArray, KpiSeries, Window
+from agents.analysis.shapes import plateau, trending
+from agents.analysis.signals import FloatArray
 
-START = 1_000.0
-WINDOW = Window(baseline_start=0.0, start=START, end=START + 100.0, alarm_at=START + 50.0)
 NAN = math.nan
-
-
-def inside(*values: float, first: float = START) -> KpiSeries:
-    times = np.arange(first, first + 10.0 * len(values), 10.0)
-    return KpiSeries("cart", "cpu_usage", times, np.array(values, dtype=np.float64))
 
 
 def known(*values: float) -> FloatArray:
     return np.array(values, dtype=np.float64)
-
-
-class TestOnset:
-    def test_it_is_the_first_sample_a_third_of_the_way(self) -> None:
-        assert onset_of(inside(0, 0.32, 0.34, 0.9, 1), 0.0, 1.0, WINDOW) == START + 20
-
-    def test_exactly_a_third_is_enough(self) -> None:
-        assert onset_of(inside(0, 1, 3, 3), 0.0, 3.0, WINDOW) == START + 10
-
-    def test_a_fall_is_told_as_a_rise(self) -> None:
-        assert onset_of(inside(9, 9, 5, 1), 9.0, 1.0, WINDOW) == START + 20
-
-    def test_a_lone_sample_is_passed_over(self) -> None:
-        assert onset_of(inside(0, 1, 0, 0, 1, 1), 0.0, 1.0, WINDOW) == START + 40
-
-    def test_where_all_are_alone_the_first_of_them_counts(self) -> None:
-        assert onset_of(inside(0, 1, 0, 1, 0), 0.0, 1.0, WINDOW) == START + 10
-
-    def test_the_last_sample_needs_no_follower(self) -> None:
-        assert onset_of(inside(0, 0, 1), 0.0, 1.0, WINDOW) == START + 20
-
-    def test_missing_samples_are_skipped(self) -> None:
-        assert onset_of(inside(0, 1, NAN, 1), 0.0, 1.0, WINDOW) == START + 10
-
-    def test_only_the_window_is_looked_at_and_both_its_ends_are(self) -> None:
-        assert onset_of(inside(1, 1, 0, 1, 1, first=START - 20), 0.0, 1.0, WINDOW) == START + 10
-        at_end = inside(*[0.0] * 10, 1.0, 1.0)
-        assert onset_of(at_end, 0.0, 1.0, WINDOW) == START + 100
-        assert onset_of(inside(1, 1), 0.0, 1.0, WINDOW) == START
-
-    @pytest.mark.parametrize("series", [inside(), inside(NAN, NAN), inside(0, 0.1)])
-    def test_without_a_sample_on_the_way_it_is_the_windows_start(self, series: KpiSeries) -> None:
-        assert onset_of(series, 0.0, 1.0, WINDOW) == START
-
-    def test_no_way_at_all_has_no_onset(self) -> None:
-        assert onset_of(inside(5, 5, 5), 5.0, 5.0, WINDOW) == START
 
 
 class TestTrending:
@@ -157,56 +114,3 @@ class TestPlateau:
     )
     def test_too_few_samples_or_no_rise_is_no_plateau(self, before: FloatArray, values: FloatArray) -> None:
         assert not plateau(CauseKind.CPU, "cpu_ratio", before, values)
-
-
-def reporting(until: float, step: float = 10.0, first: float = 0.0) -> KpiSeries:
-    times = np.arange(first, until, step)
-    return KpiSeries("cart", "cpu_usage", times, np.ones(times.size))
-
-
-class TestMissingShare:
-    def test_a_series_that_stops_at_the_start_misses_everything(self) -> None:
-        assert missing_shares([reporting(START)], WINDOW)[0] == 1.0
-
-    def test_one_that_reports_on_misses_nothing(self) -> None:
-        assert missing_shares([reporting(START + 101)], WINDOW)[0] == 0.0
-
-    def test_half_of_what_was_due(self) -> None:
-        assert missing_shares([reporting(START + 50)], WINDOW)[0] == 0.5
-
-    def test_a_missing_sample_is_no_sample(self) -> None:
-        series = reporting(START + 101)
-        holes = np.where(series.times >= START, NAN, series.values)
-        assert missing_shares([KpiSeries("cart", "m", series.times, holes)], WINDOW)[0] == 1.0
-
-    @pytest.mark.parametrize("healthy", [0, 1, 5])
-    def test_too_few_healthy_samples_tell_nothing(self, healthy: int) -> None:
-        assert missing_shares([reporting(START, first=START - 10.0 * healthy)], WINDOW)[0] == 0.0
-
-    def test_six_healthy_samples_tell(self) -> None:
-        assert missing_shares([reporting(START, first=START - 60.0)], WINDOW)[0] == 1.0
-
-    def test_less_than_three_due_samples_tell_nothing(self) -> None:
-        assert missing_shares([reporting(START, step=40.0)], WINDOW)[0] == 0.0
-        three = Window(baseline_start=0.0, start=START, end=START + 120.0, alarm_at=START + 50.0)
-        assert missing_shares([reporting(START, step=40.0)], three)[0] == 1.0
-
-    def test_what_reports_now_and_then_is_not_missed(self) -> None:
-        bursts = np.concatenate([np.arange(0.0, 60.0, 10.0), np.arange(600.0, 660.0, 10.0)])
-        assert missing_shares([KpiSeries("cart", "m", bursts, np.ones(bursts.size))], WINDOW)[0] == 0.0
-
-    def test_samples_before_the_baseline_do_not_tell_the_step(self) -> None:
-        late = Window(baseline_start=960.0, start=START, end=START + 100.0, alarm_at=START + 50.0)
-        assert missing_shares([reporting(START)], late)[0] == 0.0
-
-    def test_more_samples_than_were_due_are_not_less_than_none_missing(self) -> None:
-        extra = np.concatenate([np.arange(0.0, START, 10.0), np.arange(START, START + 100.0, 2.0)])
-        assert missing_shares([KpiSeries("cart", "m", extra, np.ones(extra.size))], WINDOW)[0] == 0.0
-
-
-def test_series_with_the_same_times_share_the_answer_and_holes_are_their_own() -> None:
-    times = np.arange(0.0, 400.0, 10.0)
-    whole, thin = np.ones_like(times), np.where(times >= 300.0, np.nan, 1.0)
-    kpis = [KpiSeries("cart", str(n), times, values) for n, values in enumerate((whole, thin, whole, thin))]
-    window = Window(0.0, 300.0, 390.0, 350.0)
-    assert missing_shares(kpis, window) == pytest.approx([0.0, 1.0, 0.0, 1.0])

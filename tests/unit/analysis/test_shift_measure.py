@@ -15,7 +15,7 @@ from tests.fakes.about import about
 NAN = math.nan
 HEALTHY, INSIDE = 40, 12
 # Twelve samples of ten seconds in the window, the alarm at the seventh.
-WINDOW = Window(baseline_start=0.0, start=400.0, end=510.0, alarm_at=460.0)
+WINDOW = Window(baseline_start=0.0, start=400.0, end=515.0, alarm_at=460.0)
 
 
 def series(
@@ -154,17 +154,17 @@ def test_samples_on_one_side_only_cannot_be_measured(empty: KpiSeries) -> None:
     assert measure([empty], WINDOW) == []
 
 
-def test_both_ends_of_the_window_belong_to_it() -> None:
+def test_a_window_has_its_start_and_not_its_end() -> None:
     times = np.array([0.0, 10.0, 20.0, 30.0, 400.0])
     (first,) = measure([KpiSeries("cart", "m", times, np.array([1.0, 1, 1, 1, 5]))], WINDOW)
     assert first.after == 5.0
-    times = np.array([0.0, 10.0, 20.0, 30.0, 510.0, 510.1])
+    times = np.array([0.0, 10.0, 20.0, 30.0, 510.0, 515.0])
     (last,) = measure([KpiSeries("cart", "m", times, np.array([1.0, 1, 1, 1, 5, 99]))], WINDOW)
     assert last.after == 5.0
 
 
 def test_what_is_older_than_the_baseline_is_not_read() -> None:
-    late = Window(baseline_start=200.0, start=400.0, end=510.0, alarm_at=460.0)
+    late = Window(baseline_start=200.0, start=400.0, end=515.0, alarm_at=460.0)
     past = [99.0] * 20 + [10.0] * 20
     (shift,) = measure([series(flat(15.0), past)], late)
     assert (shift.before, shift.score) == (10.0, about(2.5))
@@ -233,3 +233,52 @@ def _random(seed: int) -> FloatArray:
 
 def test_nothing_to_measure_is_an_empty_list() -> None:
     assert measure([], WINDOW) == []
+
+
+DAY_S = 86_400.0
+TODAY = Window(DAY_S, DAY_S + 400.0, DAY_S + 515.0, DAY_S + 460.0)
+
+
+def since_yesterday(then: float, now: float, offset: float = 0.0) -> Shift:
+    """The same stretch of both days: flat, and in the window by so much more."""
+    stretch = np.arange(0.0, 520.0, 10.0)
+    day = [np.where(stretch >= 400.0, 10.0 + moved, 10.0) for moved in (then, now)]
+    times = np.concatenate([stretch + offset, stretch + DAY_S])
+    (shift,) = measure([KpiSeries("cart", "memory_bytes", times, np.concatenate(day))], TODAY)
+    return shift
+
+
+@pytest.mark.parametrize(
+    ("then", "score"), [(0.0, 3.0), (6.0, 0.75), (3.0, 1.875), (60.0, 0.75), (-6.0, 3.0), (-1.0, 3.0)]
+)
+def test_what_it_did_at_the_same_time_yesterday_weighs_a_quarter(then: float, score: float) -> None:
+    shift = since_yesterday(then, 6.0)
+    assert (shift.score, shift.yesterday) == (about(score), about(then))
+    assert (shift.before, shift.after) == (10.0, 16.0)
+
+
+def test_a_fall_of_every_day_is_one_too() -> None:
+    assert since_yesterday(-6.0, -6.0).score == pytest.approx(0.75)
+
+
+def test_samples_need_not_come_at_the_same_second_every_day() -> None:
+    assert since_yesterday(6.0, 6.0, offset=4.0).score == pytest.approx(0.75)
+
+
+def test_without_yesterday_nothing_is_known_of_it() -> None:
+    assert the_shift(flat(15.0)).yesterday is None
+    thin = np.concatenate([[0.0, 10.0, 410.0], np.arange(0.0, 520.0, 10.0) + DAY_S])
+    values = np.where(thin >= DAY_S + 400.0, 16.0, 10.0)
+    (shift,) = measure([KpiSeries("cart", "memory_bytes", thin, values)], TODAY)
+    assert (shift.yesterday, shift.score) == (None, about(3.0))
+
+
+def test_a_baseline_of_more_than_a_day_has_yesterday_in_it() -> None:
+    # Every day at this time it rises for two minutes; the baseline is a day and a half of it.
+    times = np.arange(0.0, 1.5 * DAY_S + 520.0, 10.0)
+    window = Window(0.0, 1.5 * DAY_S + 400.0, 1.5 * DAY_S + 515.0, 1.5 * DAY_S + 460.0)
+    daily = np.where((times - 0.5 * DAY_S - 400.0) % DAY_S < 120.0, 20.0, 10.0)
+    (usual,) = measure([KpiSeries("cart", "memory_bytes", times, daily)], window)
+    (new,) = measure([KpiSeries("cart", "memory_bytes", times, np.where(times < DAY_S, 10.0, daily))], window)
+    assert (usual.yesterday, new.yesterday) == (10.0, 0.0)
+    assert usual.score < 1.0 < new.score
