@@ -102,9 +102,15 @@ async def published(
     """
     kept = _strongest(findings, context.settings.max_findings)
     evidence = tuple(evidence_of(finding, order.window, fetched, context) for finding in kept)
-    fresh = tuple(one for one in evidence if order.known.get(one.event_id) != fingerprint(one))
+    fresh = tuple(one for one in evidence if not _is_known(one, order))
     await context.ports.publisher.publish(*costs, *fresh)
     return {"evidence": fresh, "costs": costs, "gathered": marks(order.round, evidence)}
+
+
+def _is_known(evidence: Evidence, order: GatherOrder) -> bool:
+    # The fingerprint of what is new need not be taken.
+    known = order.known.get(evidence.event_id)
+    return known is not None and known == fingerprint(evidence)
 
 
 def _cut_short(source: Source, read: int) -> Finding:
