@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas import ids
 from schemas.events.base import Event, Instant, Name, Record, Text
@@ -14,11 +14,17 @@ __all__ = [
     "Feedback",
     "NextStep",
     "Report",
+    "ReportFigure",
     "ReportedCause",
     "RuledOut",
+    "ServiceLink",
+    "Spending",
     "TimelineEntry",
     "Verdict",
 ]
+
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Offset = Annotated[float, Field(ge=0, le=31_622_400)]
 
 
 class Verdict(StrEnum):
@@ -61,6 +67,58 @@ class NextStep(Record):
     query: Text = ""
 
 
+class ReportFigure(Record):
+    """A decisive series as the investigation saw it: real samples, thinned out so that no peak is lost.
+
+    The report keeps them, so that it still shows its pictures when the raw data have expired.
+    """
+
+    service: Name
+    indicator: Name
+    unit: str = ""
+    """As its source calls it; empty or `1` where it has no dimension."""
+    caption: Text = ""
+    """What there is to see, as the evidence says it."""
+    evidence_id: str = ""
+    start: Instant
+    offsets_s: Annotated[tuple[_Offset, ...], Field(max_length=120)]
+    """Seconds after `start` of each sample, in order."""
+    values: Annotated[tuple[_Finite, ...], Field(max_length=120)]
+    """One for each offset."""
+    normal_low: _Finite | None = None
+    """Nine in ten of the baseline's samples lie between `normal_low` and `normal_high`."""
+    normal_high: _Finite | None = None
+    onset: Instant | None = None
+    """When it changed; None where that is not known."""
+    alarm_at: Instant | None = None
+    """The incident's first alarm."""
+
+    @model_validator(mode="after")
+    def _columns_agree(self) -> Self:
+        if len(self.offsets_s) != len(self.values):
+            raise ValueError(f"{len(self.offsets_s)} offsets but {len(self.values)} values")
+        return self
+
+
+class ServiceLink(Record):
+    """Two services that have to do with each other, as far as the report needs it."""
+
+    caller: Name
+    callee: Name
+    tie: Name = "calls"
+    """`calls`; `runs on`, where the callee is a host; `consists of`, where it is one instance."""
+
+
+class Spending(Record):
+    """What a report's cost was made of."""
+
+    queries: Annotated[int, Field(ge=0)] = 0
+    rows_read: Annotated[int, Field(ge=0)] = 0
+    model_calls: Annotated[int, Field(ge=0)] = 0
+    query: Text = ""
+    """The SQL that shows it, entry by entry."""
+
+
 class Report(Event):
     """The verdict of one investigation."""
 
@@ -95,6 +153,20 @@ class Report(Event):
     evidence_count: Annotated[int, Field(ge=0)] = 0
     markdown: Annotated[str, Field(max_length=262_144)] = ""
     """The report as a page."""
+    began_at: Instant | None = None
+    """The earliest sign of the first cause, or of anything abnormal where none is known."""
+    alarmed_at: Instant | None = None
+    """The incident's first alarm."""
+    alarm_count: Annotated[int, Field(ge=0)] = 0
+    severity: str = ""
+    """The incident's, when the investigation was asked for."""
+    figures: Annotated[tuple[ReportFigure, ...], Field(max_length=4)] = ()
+    """Pictures of what decided, the most telling first."""
+    links: Annotated[tuple[ServiceLink, ...], Field(max_length=40)] = ()
+    """Who has to do with whom, around the causes and the alarms."""
+    path: tuple[str, ...] = ()
+    """From the first cause to the alarmed service, through those in between; empty where no way is known."""
+    spending: Spending | None = None
 
     def derive_id(self) -> str:
         return ids.report_id(self.investigation_id, self.revision)

@@ -36,9 +36,12 @@ from schemas.events import (
     NextStep,
     Report,
     ReportedCause,
+    ReportFigure,
     RequestKind,
     RuledOut,
+    ServiceLink,
     Severity,
+    Spending,
     TimelineEntry,
     Usage,
     Verdict,
@@ -142,6 +145,35 @@ _USAGES = st.builds(
 
 _EVIDENCE_IDS = st.lists(_IDS, max_size=3).map(tuple)
 
+_FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@st.composite
+def _figures(draw: st.DrawFn) -> ReportFigure:
+    offsets = sorted(draw(st.lists(st.floats(0, 31_622_400), max_size=120)))
+    values = draw(st.lists(_FINITE, min_size=len(offsets), max_size=len(offsets)))
+    return ReportFigure(
+        service=draw(_NAMES),
+        indicator=draw(_NAMES),
+        unit=draw(_TEXTS),
+        caption=draw(_TEXTS),
+        evidence_id=draw(_IDS),
+        start=draw(_INSTANTS),
+        offsets_s=tuple(offsets),
+        values=tuple(values),
+        normal_low=draw(st.none() | _FINITE),
+        normal_high=draw(st.none() | _FINITE),
+        onset=draw(st.none() | _INSTANTS),
+        alarm_at=draw(st.none() | _INSTANTS),
+    )
+
+
+_FEW_NAMES = (
+    st.sampled_from(["web", "cart", "db", "a very-long.name/of_a-service-that-fits-nowhere-at-all"]) | _NAMES
+)
+_LINKS = st.builds(ServiceLink, caller=_FEW_NAMES, callee=_FEW_NAMES, tie=_NAMES)
+_SPENDING = st.builds(Spending, queries=_COUNTS, rows_read=_COUNTS, model_calls=_COUNTS, query=_TEXTS)
+
 _REPORTS = _event(
     Report,
     investigation_id=_IDS,
@@ -174,6 +206,15 @@ _REPORTS = _event(
     finished_at=_INSTANTS,
     cost_nano_usd=st.none() | _COUNTS,
     markdown=_TEXTS,
+    began_at=st.none() | _INSTANTS,
+    alarmed_at=st.none() | _INSTANTS,
+    alarm_count=_COUNTS,
+    severity=_TEXTS,
+    services=st.lists(_FEW_NAMES, max_size=3).map(tuple),
+    figures=st.lists(_figures(), max_size=2).map(tuple),
+    links=st.lists(_LINKS, max_size=12).map(tuple),
+    path=st.lists(_FEW_NAMES, max_size=4, unique=True).map(tuple),
+    spending=st.none() | _SPENDING,
 )
 
 _EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {

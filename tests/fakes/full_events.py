@@ -33,9 +33,12 @@ from schemas.events import (
     NextStep,
     Report,
     ReportedCause,
+    ReportFigure,
     RequestKind,
     RuledOut,
+    ServiceLink,
     Severity,
+    Spending,
     TimelineEntry,
     Usage,
     Verdict,
@@ -152,6 +155,27 @@ def evidence(tenant: str, investigation_id: str = "inv_1", **changes: object) ->
     return Evidence.model_validate(_common(tenant) | values | changes)
 
 
+def figure(**changes: object) -> ReportFigure:
+    """A series that rises from about 2 to 8 after its twentieth sample."""
+    values: dict[str, object] = {
+        "service": "cart",
+        "indicator": "cpu",
+        "unit": "ms",
+        "caption": "cart cpu rose from 2 to 8",
+        "evidence_id": "ev_1",
+        "start": NOON - timedelta(seconds=300),
+        "offsets_s": tuple(15.0 * number for number in range(30)),
+        "values": tuple(
+            [2.0 + number % 3 / 4 for number in range(20)] + [8.25 + number for number in range(10)]
+        ),
+        "normal_low": 2.0,
+        "normal_high": 2.5,
+        "onset": NOON,
+        "alarm_at": at(60),
+    }
+    return ReportFigure.model_validate(values | changes)
+
+
 def report(tenant: str, investigation_id: str = "inv_1", **changes: object) -> Report:
     cause = ReportedCause(
         service="cart", kind="cpu", indicator="cpu", confidence=0.9, statement=AWKWARD, evidence_ids=("ev_1",)
@@ -180,6 +204,17 @@ def report(tenant: str, investigation_id: str = "inv_1", **changes: object) -> R
         "cost_nano_usd": 1_234_567,
         "evidence_count": 4,
         "markdown": "# " + AWKWARD,
+        "began_at": at(-3),
+        "alarmed_at": NOON,
+        "alarm_count": 2,
+        "severity": "critical",
+        "figures": (figure(),),
+        "links": (
+            ServiceLink(caller="checkout", callee="cart"),
+            ServiceLink(caller="cart", callee="host-1", tie="runs on"),
+        ),
+        "path": ("cart", "checkout"),
+        "spending": Spending(queries=7, rows_read=1_234, model_calls=1, query="SELECT 'costs'"),
     }
     return Report.model_validate(_common(tenant) | values | changes)
 
