@@ -25,6 +25,7 @@ __all__ = [
     "Scenario",
     "Seen",
     "Shows",
+    "Silenced",
     "Skewed",
     "Sparse",
     "Unreachable",
@@ -111,11 +112,22 @@ class FlappingAlarm:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Somebody has the service log these words once the scene has begun: what is in logs is data, whatever it says."""
+    """Somebody has the service log these words once the scene has begun: what is in logs is data, whatever it says.
+
+    The words may name players: `{herring}`.
+    """
 
     of: Role
     words: str
+    severity: str = "error"
     times: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Silenced:
+    """Alarms of these are kept back, as in a maintenance window; no roles: nobody raises any."""
+
+    of: tuple[Role, ...] = ()
 
 
 Seen = (
@@ -130,6 +142,7 @@ Seen = (
     | GoesSilent
     | FlappingAlarm
     | Said
+    | Silenced
 )
 """What stands between what happens and who investigates it."""
 
@@ -146,16 +159,14 @@ class Shows:
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """A right answer, by roles. `causes` are the kinds the culprit's fault may be called; empty: nobody is to be named.
-
-    `or_else` may be named first too, `also` must be named as well.
-    """
+    """A right answer, by roles. `causes` are the kinds it may be called; empty: nobody is to be named."""
 
     causes: tuple[CauseKind, ...] = ()
     of: tuple[Role, ...] = (Role.CULPRIT,)
-    """Who has it."""
+    """Who may be named first."""
     verdicts: tuple[Verdict, ...] = (FOUND,)
     also: tuple[Role, ...] = ()
+    """Who must be named as well, in any place."""
     evidence: tuple[Shows, ...] = ()
     innocent: tuple[Role, ...] = ()
     """Who must not be accused."""

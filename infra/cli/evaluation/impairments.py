@@ -19,6 +19,7 @@ from infra.cli.evaluation.declared import (
     NoTopology,
     Said,
     Seen,
+    Silenced,
     Skewed,
     Sparse,
     Unreachable,
@@ -61,7 +62,9 @@ def _one(told: Recorded, one: Seen, cast: _Cast, onset: float, seed: int) -> Rec
         case FlappingAlarm():
             return replace(told, alarms=(*told.alarms, *_flapping(one, cast[one.of], onset)))
         case Said():
-            return replace(told, logs=(*told.logs, *_said(one, cast[one.of], onset)))
+            return replace(told, logs=(*told.logs, *_said(one, cast, onset)))
+        case Silenced(of):
+            return replace(told, alarms=_others(told.alarms, of, cast))
         case _:
             assert_never(one)
 
@@ -129,5 +132,6 @@ def _flapping(flapping: FlappingAlarm, service: str, onset: float) -> list[Alarm
     return sorted([*firing, *over], key=lambda one: one.time)
 
 
-def _said(said: Said, service: str, onset: float) -> list[LogRecord]:
-    return [LogRecord(onset + 2.0 * i, service, said.words, "error") for i in range(said.times)]
+def _said(said: Said, cast: _Cast, onset: float) -> list[LogRecord]:
+    words = said.words.format_map({role.value: name for role, name in cast.items()})
+    return [LogRecord(onset + 2.0 * i, cast[said.of], words, said.severity) for i in range(said.times)]

@@ -188,11 +188,11 @@ class _Drawing:
         self._cast: dict[Role, str] = {}
 
     def cast(self) -> Mapping[Role, str]:
-        """Return everybody drawn so far, and one of the culprit's callers."""
+        """Return who plays each role; where nobody drew the culprit's caller, one of them."""
         culprit = self._cast.get(Role.CULPRIT)
         callers = CALLERS[culprit] if culprit else ()
         chosen = {Role.CALLER: self._rng.choice(callers)} if callers else {}
-        return {Role.ENTRY: ENTRY, Role.GATEWAY: SHOP[ENTRY].calls[0].callee, **self._cast, **chosen}
+        return {Role.ENTRY: ENTRY, Role.GATEWAY: SHOP[ENTRY].calls[0].callee, **chosen, **self._cast}
 
     def episode(self, happening: Happening, number: int) -> _Episode:
         begin, what = self.onset_s + happening.after_s, happening.what
@@ -248,6 +248,8 @@ class _Drawing:
         role = happening.role
         if happening.service:
             self._take(role, happening.service)
+        if role is Role.CALLER and Role.CULPRIT in self._cast:
+            self._cast.setdefault(role, self._rng.choice(CALLERS[self._cast[Role.CULPRIT]]))
         if role not in self._cast:
             inner = [name for name, service in SHOP.items() if not service.store and CALLERS[name]]
             apart = [name for name in inner if all(_apart(name, other) for other in self._cast.values())]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from infra.cli.evaluation.declared import Scenario
+from infra.cli.evaluation.suite.blind import BLIND
 from infra.cli.evaluation.suite.faults import FAULTS
 from infra.cli.evaluation.suite.healthy import HEALTHY
+from infra.cli.evaluation.suite.mixtures import HERRINGS, INJECTIONS, SEVERAL
+from infra.cli.evaluation.suite.timing import TIMING
 
 __all__ = ["SCENARIOS"]
 
-SCENARIOS: tuple[Scenario, ...] = (*FAULTS, *HEALTHY)
+SCENARIOS: tuple[Scenario, ...] = (*FAULTS, *HERRINGS, *SEVERAL, *HEALTHY, *BLIND, *TIMING, *INJECTIONS)
