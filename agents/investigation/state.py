@@ -10,6 +10,7 @@ from pydantic import Field
 
 from agents.analysis.findings import Cause, CauseKind, Ruling, Source
 from agents.analysis.signals import Topology, Window
+from agents.investigation.picture import Picture, latest
 from agents.ports import BudgetLevel
 from schemas.events.base import Event, Instant, Record
 from schemas.events.evidence import Evidence
@@ -200,6 +201,8 @@ class GraphState(Record):
     costs: Annotated[tuple[CostEntry, ...], by_id] = ()
     gathered: Annotated[tuple[str, ...], distinct] = ()
     """Ids of the evidence of each round, as `round:id`."""
+    pictures: Annotated[tuple[Picture, ...], latest] = ()
+    """The series behind the strongest measurements, for the report to draw."""
     ranked: RankedState | None = None
     conclusion: Conclusion | None = None
     report: Report | None = None

@@ -10,12 +10,14 @@ from agents.investigation.state import Claim
 from schemas.events.evidence import Evidence
 from schemas.events.report import TimelineEntry
 
-__all__ = ["timeline"]
+__all__ = ["began_at", "timeline"]
 
 _MOST = 12
 _ALWAYS = frozenset({FindingKind.FIRST_ALARM, FindingKind.ALARM_STORM, FindingKind.RECENT_CHANGE})
 _NO_ANOMALY = frozenset({Source.TOPOLOGY.value, Source.KNOWLEDGE.value, Source.CHANGES.value})
 _GROUPED = frozenset({FindingKind.METRIC_ALARM, FindingKind.SYMPTOM})
+_SIGNS = frozenset({Source.KPIS.value, Source.LOGS.value, Source.ALARMS.value, Source.TOPOLOGY.value})
+_NOTABLE = 1.0
 
 
 def timeline(evidence: Sequence[Evidence], claims: Sequence[Claim]) -> tuple[TimelineEntry, ...]:
@@ -44,10 +46,26 @@ def _firsts(dated: Sequence[Evidence]) -> list[Evidence]:
     first: dict[str, Evidence] = {}
     strength: dict[str, float] = {}
     for one in dated:
-        if one.step in _NO_ANOMALY or (one.score or 0.0) < 1.0 or one.onset is None:
+        if one.step in _NO_ANOMALY or (one.score or 0.0) < _NOTABLE or one.onset is None:
             continue
         known = first.get(one.service)
         if known is None or known.onset is None or one.onset < known.onset:
             first[one.service] = one
         strength[one.service] = max(strength.get(one.service, 0.0), one.score or 0.0)
     return [first[service] for service in sorted(first, key=lambda name: (-strength[name], name))]
+
+
+def began_at(evidence: Sequence[Evidence], claims: Sequence[Claim]) -> datetime | None:
+    """Return the earliest sign of the first cause, or of anything abnormal where no cause is claimed.
+
+    A change is what may have begun it, not a sign of it.
+    """
+    cited = set(claims[0].evidence_ids) if claims else None
+    signs = [
+        one.onset
+        for one in evidence
+        if one.onset is not None
+        and one.step in _SIGNS
+        and (one.event_id in cited if cited is not None else (one.score or 0.0) >= _NOTABLE)
+    ]
+    return min(signs, default=None)

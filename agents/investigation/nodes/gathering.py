@@ -14,6 +14,7 @@ from agents.analysis.signals import Window
 from agents.investigation.context import RunContext
 from agents.investigation.costs import query_cost
 from agents.investigation.evidence import evidence_of, fingerprint, unreachable
+from agents.investigation.picture import Picture
 from agents.investigation.state import GatherTask, LookWindow, marks
 from agents.ports import Fetched
 from schemas.errors import LeaseLostError, RetryableError
@@ -45,6 +46,7 @@ class GatherDelta(TypedDict, total=False):
     evidence: tuple[Evidence, ...]
     costs: tuple[CostEntry, ...]
     gathered: tuple[str, ...]
+    pictures: tuple[Picture, ...]
 
 
 def known_of(evidence: Iterable[Evidence]) -> dict[str, str]:

@@ -11,7 +11,8 @@ from agents.investigation.evidence import ABSENT, finding_name, finding_of
 from agents.investigation.nodes.gather_changes import gather_changes
 from agents.investigation.nodes.gather_kpis import gather_kpis
 from agents.investigation.nodes.gather_logs import gather_logs
-from agents.investigation.nodes.gathering import GatherOrder, published
+from agents.investigation.nodes.gathering import GatherDelta, GatherOrder, published
+from agents.investigation.picture import Picture
 from agents.investigation.state import (
     RECALL_ROUND,
     Claim,
@@ -41,6 +42,7 @@ class RecallDelta(TypedDict, total=False):
     gathered: tuple[str, ...]
     recalled: Recalled
     ranked: RankedState
+    pictures: tuple[Picture, ...]
 
 
 async def recall(state: GraphState, context: RunContext) -> RecallDelta:
@@ -54,13 +56,20 @@ async def recall(state: GraphState, context: RunContext) -> RecallDelta:
     said = await context.ports.history.feedback(request.tenant, lineage(past))
     if refuted(said):
         return await _distrusted(past, said, state.plan, context)
-    evidence, costs, gathered = await _check(past, state.plan, context)
+    deltas = await _check(past, state.plan, context)
+    evidence = tuple(one for delta in deltas for one in delta["evidence"])
     findings = [finding_of(one) for one in evidence]
     proof = supporting(past, findings)
     holds = bool(proof) if past.causes else _all_normal(findings)
     note = f"{'Still holds' if holds else 'No longer holds'}: {past.headline}"
     recalled = _recalled(past, holds=holds, note=note)
-    delta: RecallDelta = {"evidence": evidence, "costs": costs, "gathered": gathered, "recalled": recalled}
+    delta: RecallDelta = {
+        "evidence": evidence,
+        "costs": tuple(one for delta in deltas for one in delta["costs"]),
+        "gathered": tuple(one for delta in deltas for one in delta["gathered"]),
+        "pictures": tuple(one for delta in deltas for one in delta.get("pictures", ())),
+        "recalled": recalled,
+    }
     if holds:
         delta["ranked"] = _ranked(past, proof, evidence)
     return delta
@@ -98,9 +107,7 @@ def _order(plan: Plan) -> GatherOrder:
     )
 
 
-async def _check(
-    past: Report, plan: Plan, context: RunContext
-) -> tuple[tuple[Evidence, ...], tuple[CostEntry, ...], tuple[str, ...]]:
+async def _check(past: Report, plan: Plan, context: RunContext) -> list[GatherDelta]:
     """Read measurements, log lines and changes of the one service that decides."""
     services = services_to_check(past)
     agents = {Source.KPIS: gather_kpis, Source.LOGS: gather_logs, Source.CHANGES: gather_changes}
@@ -110,11 +117,7 @@ async def _check(
     for source, agent in agents.items():
         task = GatherTask(source=source, services=services)
         deltas.append(await agent(base.model_copy(update={"task": task}), context))
-    return (
-        tuple(one for delta in deltas for one in delta["evidence"]),
-        tuple(one for delta in deltas for one in delta["costs"]),
-        tuple(one for delta in deltas for one in delta["gathered"]),
-    )
+    return deltas
 
 
 def _memory(past: Report) -> Finding:

@@ -7,15 +7,17 @@ from typing import TypedDict
 
 from agents.investigation.context import RunContext
 from agents.investigation.costs import total_nano_usd
+from agents.investigation.pictures import figures_of
 from agents.investigation.remedies import next_steps
-from agents.investigation.report import Costs, render
-from agents.investigation.state import Claim, Conclusion, GraphState
-from agents.investigation.timeline import timeline
+from agents.investigation.report import render
+from agents.investigation.state import Claim, Conclusion, GraphState, first_alarm_at
+from agents.investigation.surroundings import links_of, path_of
+from agents.investigation.timeline import began_at, timeline
 from agents.investigation.wording import headline, noted, summary
 from agents.investigation.writing import Words, written
 from schemas.errors import IntegrityError
 from schemas.events.ledger import CostEntry, CostKind
-from schemas.events.report import NextStep, Report, ReportedCause, Verdict
+from schemas.events.report import NextStep, Report, ReportedCause, Spending, Verdict
 
 __all__ = ["SummariseDelta", "summarise"]
 
@@ -29,13 +31,13 @@ async def summarise(state: GraphState, context: RunContext) -> SummariseDelta:
     """Write and publish the report. Run again it publishes the same: everything in it comes from the state."""
     if state.conclusion is None:
         raise IntegrityError("summarise came before verify")
-    conclusion, evidence = state.conclusion, state.current_evidence
+    conclusion = state.conclusion
     own = Words(headline(conclusion, state), summary(conclusion, state), _steps(conclusion, state))
     words, model, costs = await written(own, conclusion, state, context)
     ledger = (*state.costs, *costs)
-    report = _report(words, model, conclusion, state, ledger)
-    page = render(report, evidence, _costs(ledger, context))
-    report = report.model_copy(update={"markdown": page})
+    drawn = {**_seen(conclusion, state), "spending": _spending(ledger, context)}
+    report = _report(words, model, conclusion, state, ledger).model_copy(update=drawn)
+    report = report.model_copy(update={"markdown": render(report, state.current_evidence)})
     await context.ports.publisher.publish(report)
     return {"report": report, "costs": costs}
 
@@ -69,6 +71,25 @@ def _report(
     return draft.model_copy(update={"report_id": draft.event_id})
 
 
+def _seen(conclusion: Conclusion, state: GraphState) -> dict[str, object]:
+    """When it began, how loud it was, and what of it can be drawn."""
+    claims, incident = conclusion.claims, state.request.incident
+    path = path_of(state, claims)
+    return {
+        "began_at": began_at(state.current_evidence, claims) if _abnormal(conclusion) else None,
+        "alarmed_at": first_alarm_at(state.request) if incident.alarms else None,
+        "alarm_count": incident.alarm_count,
+        "severity": incident.severity.value,
+        "figures": figures_of(state, claims),
+        "links": links_of(state, claims, conclusion.ruled_out, path),
+        "path": path,
+    }
+
+
+def _abnormal(conclusion: Conclusion) -> bool:
+    return conclusion.verdict in {Verdict.CAUSE_FOUND, Verdict.INCONCLUSIVE}
+
+
 def _cause(claim: Claim) -> ReportedCause:
     return ReportedCause(
         service=claim.service,
@@ -95,14 +116,14 @@ def _steps(conclusion: Conclusion, state: GraphState) -> tuple[NextStep, ...]:
     return (first.model_copy(update={"query": own[0].query}), *rest)
 
 
-def _costs(ledger: Sequence[CostEntry], context: RunContext) -> Costs:
+def _spending(ledger: Sequence[CostEntry], context: RunContext) -> Spending:
     request = context.request
     queries = [entry for entry in ledger if entry.kind is CostKind.QUERY]
-    return Costs(
+    return Spending(
         queries=len(queries),
         model_calls=sum(entry.kind is CostKind.LLM for entry in ledger),
         rows_read=sum(entry.rows_read or 0 for entry in queries),
-        sql=context.settings.cost_query.format(
+        query=context.settings.cost_query.format(
             tenant=request.tenant.replace("'", "''"), investigation_id=request.investigation_id
         ),
     )

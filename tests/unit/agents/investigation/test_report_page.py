@@ -7,10 +7,19 @@ import pytest
 
 from agents.analysis.findings import CauseKind, FindingKind, Source
 from agents.investigation.remedies import change_title, next_steps
-from agents.investigation.report import Costs, cited_in_order, labels, render
-from agents.investigation.timeline import timeline
+from agents.investigation.report import cited_in_order, render
+from agents.investigation.timeline import began_at, timeline
 from schemas.events.evidence import Evidence
-from schemas.events.report import NextStep, Report, ReportedCause, RuledOut, TimelineEntry, Verdict
+from schemas.events.report import (
+    NextStep,
+    Report,
+    ReportedCause,
+    RuledOut,
+    Spending,
+    TimelineEntry,
+    Verdict,
+)
+from schemas.pages import labels
 from tests.fakes.evidence import AT, claim, evidence
 
 CPU = evidence("cart", indicator="cpu", statement="cart cpu rose from 0.2 to 0.8")
@@ -24,7 +33,6 @@ SLOW = evidence("frontend", indicator="latency", onset_s=20.0)
 DEPLOY = evidence(
     "cart", FindingKind.RECENT_CHANGE, Source.CHANGES, onset_s=-10.0, title="cart 1.4.2", score=1.9
 )
-COSTS = Costs(queries=7, model_calls=2, rows_read=12_345, sql="SELECT 1")
 
 
 def report(**changes: Any) -> Report:
@@ -54,19 +62,20 @@ def report(**changes: Any) -> Report:
         "finished_at": AT + timedelta(seconds=21),
         "cost_nano_usd": 6_172,
         "evidence_count": 9,
+        "spending": Spending(queries=7, model_calls=2, rows_read=12_345, query="SELECT 1"),
     }
     return Report(**{**base, **changes})
 
 
 def page(**changes: Any) -> str:
-    return render(report(**changes), (CPU, LOG, SLOW), COSTS)
+    return render(report(**changes), (CPU, LOG, SLOW))
 
 
-def test_the_first_line_is_the_verdict_and_the_second_thing_is_what_to_do() -> None:
+def test_the_first_line_is_the_verdict_and_the_facts_come_next() -> None:
     blocks = page().split("\n\n")
 
-    assert blocks[0] == "# Cause found: cart - out of CPU (82 % sure)"
-    assert blocks[2] == "**Do first:** Look"
+    assert blocks[0] == "# Cause found, 82 % sure: cart - out of CPU"
+    assert blocks[1].splitlines() == ["- **Where:** **cart**", "- **Do first:** Look"]
 
 
 def test_every_part_is_there_and_every_label_is_explained() -> None:
@@ -74,14 +83,14 @@ def test_every_part_is_there_and_every_label_is_explained() -> None:
 
     for title in (
         "Why",
-        "What to do",
+        "What to do, the safest first",
         "Timeline (2026-01-01, UTC)",
         "Ruled out",
         "What is missing",
         "Evidence",
         "Cost",
     ):
-        assert f"\n## {title}" in text
+        assert f"\n## {title}\n" in text
     for label, one in (("E1", CPU), ("E2", LOG), ("E3", SLOW)):
         assert f"[{label}" in text or f", {label}" in text
         assert f"**{label}** {one.step}" in text
@@ -101,9 +110,9 @@ def test_what_others_wrote_cannot_form_markdown() -> None:
 def test_the_cost_line_shows_the_money_and_the_sql_behind_it() -> None:
     text = page()
 
-    assert "$0.000006 for 7 queries (12,345 rows read), 2 model calls." in text
+    assert "Cost $0.000006 for 7 queries (12,345 rows read), 2 model calls." in text
     assert "```sql\nSELECT 1\n```" in text
-    assert "Investigated in 21 s by statistics alone." in text
+    assert "Investigated in 21 s by statistics alone, done 2026-01-01 10:42:31 UTC." in text
 
 
 @pytest.mark.parametrize(
@@ -125,8 +134,8 @@ def test_the_footer_says_how_it_was_made(changes: dict[str, Any], said: str) -> 
 def test_parts_without_content_are_left_out() -> None:
     bare = page(causes=(), timeline=(), ruled_out=(), missing=(), next_steps=(), verdict=Verdict.BENIGN)
 
-    assert "# Benign: " in bare
-    for title in ("Why", "What to do", "Timeline", "Ruled out", "missing", "Evidence"):
+    assert "# Benign, 82 % sure: " in bare
+    for title in ("Why", "What to do", "Timeline", "Ruled out", "missing"):
         assert f"## {title}" not in bare
 
 
@@ -204,3 +213,10 @@ def test_victims_of_one_thing_stand_in_one_line() -> None:
     )
 
     assert "- **web-1, web-2**: shows symptoms of cart" in page(ruled_out=two)
+
+
+def test_it_began_with_the_first_sign_of_the_cause_and_a_change_is_no_sign() -> None:
+    assert began_at((SLOW, CPU, DEPLOY), [claim("cart", CPU, DEPLOY)]) == AT
+    assert began_at((SLOW, CPU, DEPLOY), [claim("frontend", SLOW)]) == AT + timedelta(seconds=20)
+    assert began_at((evidence("payment", score=0.3), SLOW), []) == AT + timedelta(seconds=20)
+    assert began_at((), []) is None
