@@ -1,33 +1,39 @@
 # ruff: noqa: PLR0913, PLR0917 - a handler's arguments are what FastAPI injects
-"""Reports: the verdict of an investigation, as JSON for programs, Markdown for chats, a page for people."""
+"""Reports: the verdict of an investigation, as JSON for programs, Markdown for chats, a page for people, and its pictures."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from api.http.listing import WHOLE_SPAN, Filter, Lists, given, window
 from api.http.negotiation import choose
 from api.http.principal import ReportReader
 from api.http.reads import Reads
-from api.http.report_page import report_page
 from api.http.route import api_router, problems
 from api.http.views import Listing, ReportView
 from api.read_ports import EvidenceQuery, ReadDeps, ReportQuery
 from schemas.access import Permission, Principal
+from schemas.errors import NotFoundError
 from schemas.events import Evidence, Report, Verdict
+from schemas.pages import HERE, Form, PageLinks, figure_svg, report_html, report_markdown, sketch_svg
 
 __all__ = ["router"]
 
 router = api_router("/reports", "reports")
 
-_JSON, _MARKDOWN, _HTML = "application/json", "text/markdown", "text/html"
+_JSON, _MARKDOWN, _HTML, _SVG = "application/json", "text/markdown", "text/html", "image/svg+xml"
 _FORMATS: Final = {"json": _JSON, "markdown": _MARKDOWN, "html": _HTML}
 _TEXT: Final = {"schema": {"type": "string"}}
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""The page loads nothing and runs nothing."""
-_CITED = 1_000
+"""The page, or the picture, loads nothing and runs nothing."""
+_CITED: Final = 1_000
+_EVIDENCE: Final = PageLinks(evidence="../evidence/")
+"""From `/v1/reports/{investigation_id}` to `/v1/evidence/{evidence_id}`, whatever stands before `/v1`."""
+_DRAWN: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {_SVG: _TEXT}}}
+
+_Revision = Annotated[int, Query(ge=0, le=2**31, description="0 is the last.")]
 
 
 @router.get("")
@@ -65,25 +71,72 @@ async def get_report(
     request: Request,
     by: ReportReader,
     reads: Reads,
-    revision: Annotated[int, Query(ge=0, le=2**31, description="0 is the last.")] = 0,
+    revision: _Revision = 0,
     form: Annotated[
+        Form,
+        Query(
+            description="`postmortem` is a draft with places for what only people know. JSON is the same in both."
+        ),
+    ] = Form.REPORT,
+    wanted: Annotated[
         Literal["json", "markdown", "html"] | None, Query(alias="format", description="Goes before `Accept`.")
     ] = None,
 ) -> Response:
-    """Return the report of an investigation."""
-    media_type = _FORMATS[form] if form else choose(request, tuple(_FORMATS.values()))
+    """Return the report of an investigation, in the form of a report or of a postmortem."""
+    media_type = _FORMATS[wanted] if wanted else choose(request, _offered(form))
     report = await reads.tables.report(by.tenant, investigation_id, revision)
     headers = {"Vary": "Accept"}
-    if media_type == _HTML:
-        headers["Content-Security-Policy"] = _POLICY
-        page = report_page(report, await _cited(request, by, reads, report))
-        return Response(page, media_type=_HTML, headers=headers)
-    if media_type == _MARKDOWN:
+    if media_type == _JSON:
+        return Response(report.model_dump_json(), media_type=_JSON, headers=headers)
+    if media_type == _MARKDOWN and form is Form.REPORT and report.markdown:
         return Response(report.markdown, media_type=_MARKDOWN, headers=headers)
-    return Response(report.model_dump_json(), media_type=_JSON, headers=headers)
+    evidence = await _evidence(request, by, reads, report)
+    links = _EVIDENCE if by.may(Permission.EVIDENCE) else HERE
+    if media_type == _MARKDOWN:
+        return Response(report_markdown(report, evidence, form, links), media_type=_MARKDOWN, headers=headers)
+    headers["Content-Security-Policy"] = _POLICY
+    return Response(report_html(report, evidence, form, links), media_type=_HTML, headers=headers)
 
 
-async def _cited(request: Request, by: Principal, reads: ReadDeps, report: Report) -> tuple[Evidence, ...]:
+@router.get(
+    "/{investigation_id}/figures/{number}.svg", response_class=Response, responses={**_DRAWN, **problems(404)}
+)
+async def get_figure(
+    investigation_id: str,
+    number: Annotated[int, Path(ge=1, le=100, description="From 1, as in the report's `figures`.")],
+    by: ReportReader,
+    reads: Reads,
+    revision: _Revision = 0,
+) -> Response:
+    """Return a picture of a decisive measurement, with the change and the alarm marked."""
+    report = await reads.tables.report(by.tenant, investigation_id, revision)
+    if number > len(report.figures):
+        raise NotFoundError(
+            f"the report has {len(report.figures)} pictures, not {number}", cure="They are numbered from 1."
+        )
+    return _drawn(figure_svg(report.figures[number - 1], number))
+
+
+@router.get(
+    "/{investigation_id}/topology.svg", response_class=Response, responses={**_DRAWN, **problems(404)}
+)
+async def get_sketch(
+    investigation_id: str, by: ReportReader, reads: Reads, revision: _Revision = 0
+) -> Response:
+    """Return a sketch of the services around the incident, with the path from the cause to the alarm."""
+    return _drawn(sketch_svg(await reads.tables.report(by.tenant, investigation_id, revision)))
+
+
+def _drawn(picture: str) -> Response:
+    return Response(picture, media_type=_SVG, headers={"Content-Security-Policy": _POLICY})
+
+
+def _offered(form: Form) -> tuple[str, ...]:
+    """What there is, what is given to whom anything will do for first: a postmortem is for people."""
+    return (_MARKDOWN, _HTML, _JSON) if form is Form.POSTMORTEM else tuple(_FORMATS.values())
+
+
+async def _evidence(request: Request, by: Principal, reads: ReadDeps, report: Report) -> tuple[Evidence, ...]:
     """Return the findings of the investigation, for whom they are."""
     if not by.may(Permission.EVIDENCE):
         return ()

@@ -28,6 +28,8 @@ _NEEDED = {
     "/v1/evidence/ev_1": Permission.EVIDENCE,
     "/v1/reports": Permission.REPORT,
     "/v1/reports/inv_1": Permission.REPORT,
+    "/v1/reports/inv_1/figures/1.svg": Permission.REPORT,
+    "/v1/reports/inv_1/topology.svg": Permission.REPORT,
     "/v1/costs": Permission.COSTS,
 }
 
