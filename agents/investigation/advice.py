@@ -14,6 +14,7 @@ from agents.llm.gateway import Call
 from agents.llm.ledger import InMemoryLedger
 from agents.llm.outcomes import Answered, Deterministic, Outcome, Refused
 from agents.llm.roles import Role
+from agents.ports import BudgetLevel
 from schemas.events.ledger import CostEntry
 
 __all__ = ["Advice", "ask"]
@@ -36,11 +37,13 @@ async def ask(
 ) -> Advice[T]:
     """Ask, publish what it cost, and return the answer.
 
-    Without a gateway, or a budget for it, nothing is asked and the prompt is not made.
+    Without a gateway, or a budget for it, nothing is asked and the prompt is not made; where the budget is short, the cheapest
+    provider is asked first.
     """
-    gateway = await context.gateway()
-    if gateway is None:
+    way = await context.gateway()
+    if way is None:
         return Advice(why_not="no model may be asked")
+    gateway, level = way
     request, ledger = context.request, InMemoryLedger()
     call = Call(
         investigation_id=request.investigation_id,
@@ -49,6 +52,7 @@ async def ask(
         prompt=prompt(),
         scopes=(f"tenant:{request.tenant}", f"investigation:{request.investigation_id}"),
         keep=frozenset(keep),
+        cheapest_first=level is BudgetLevel.AGGRESSIVE,
     )
     try:
         outcome = await gateway.ask(call, ledger)

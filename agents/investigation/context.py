@@ -78,9 +78,9 @@ class RunContext:
         """Return why the request was taken back since it was begun; empty while it stands."""
         return self.ports.standing.taken_back if self.ports.standing else ""
 
-    async def gateway(self) -> LlmGateway | None:
-        """Return the way to a model, if one is configured and the tenant's budget allows it now."""
+    async def gateway(self) -> tuple[LlmGateway, BudgetLevel] | None:
+        """Return the way to a model and what the tenant's budget allows now; None if nothing may be asked."""
         if self.ports.gateway is None:
             return None
         level = await self.ports.admission.level(self.request.tenant)
-        return None if level is BudgetLevel.DETERMINISTIC else self.ports.gateway
+        return None if level is BudgetLevel.DETERMINISTIC else (self.ports.gateway, level)

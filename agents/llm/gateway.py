@@ -76,7 +76,9 @@ class Call(Generic[T]):
     keep: frozenset[str] = frozenset()
     """Service and metric names, never masked."""
     providers: tuple[str, ...] | None = None
-    """Which providers, in this order (the budget level decides); None: all, in the gateway's order."""
+    """Which providers, in this order; None: all, in the gateway's order."""
+    cheapest_first: bool = False
+    """By what the call may cost at each; those without a price come last, in their order."""
     first_attempt: int = 1
     """Where the numbering starts: a step that is run again after being cut gives numbers not used yet."""
 
@@ -177,7 +179,8 @@ class LlmGateway:
 
     async def _ask_in_turn(self, talk: _Talk[T]) -> Outcome[T]:
         ends: list[Failed | NoBudget | Resting] = []
-        for lane in self._lanes_for(talk.call):
+        lanes = self._lanes_for(talk.call)
+        for lane in talk.trial.cheapest_first(lanes) if talk.call.cheapest_first else lanes:
             end = await self._try_lane(lane, talk)
             if isinstance(end, Got):
                 await self._keep(lane, talk, end.raw)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -115,15 +115,25 @@ class Trial(Generic[T]):
                 permit.abandoned()
             await asyncio.shield(self._settle(tab.charge_nano_usd, key))
 
-    async def _reserve(self, lane: Lane, number: int, key: str) -> NoBudget | None:
-        started_at = self.accounts.clock.now()
-        worst = Usage(
+    def cheapest_first(self, lanes: Iterable[Lane]) -> list[Lane]:
+        """Return them by what the call may cost at each, the unpriced last: unknown is not free."""
+        now = self.accounts.clock.now()
+        priced = [(self._worst(lane, now), lane) for lane in lanes]
+        return [lane for _, lane in sorted(priced, key=lambda pair: (pair[0] is None, pair[0] or 0))]
+
+    def _worst(self, lane: Lane, at: datetime) -> int | None:
+        """What an attempt may cost at most, in nano-USD; None where there is no price."""
+        usage = Usage(
             input_uncached=estimate_tokens(self.prompt.texts),
             cache_read=0,
             cache_write=0,
             output=self.prompt.max_output_tokens + lane.provider.config.thinking_tokens,
         )
-        estimate = self._cost(lane, worst, started_at).nano_usd or 0
+        return self._cost(lane, usage, at).nano_usd
+
+    async def _reserve(self, lane: Lane, number: int, key: str) -> NoBudget | None:
+        started_at = self.accounts.clock.now()
+        estimate = self._worst(lane, started_at) or 0
         try:
             await self.accounts.budget.reserve(self.scopes, estimate, key)
         except (BudgetExceededError, UnavailableError) as error:
