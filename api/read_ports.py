@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from api.answer_ports import Answers
 from api.http.views import (
     AlarmView,
     CostGroupView,
@@ -272,6 +273,7 @@ class ReadDeps:
     feed: Feed
     topics: TopicStates
     requests: ManualRequests
+    answers: Answers
     registry: SubjectRegistry
     log: str
     """Names the incarnation of the broker's log, in eight hexadecimal digits."""

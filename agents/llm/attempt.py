@@ -17,6 +17,7 @@ class RoleName(StrEnum):
     PLANNER = "planner"
     REASONER = "reasoner"
     WRITER = "writer"
+    ANSWERER = "answerer"
 
 
 class AttemptOutcome(StrEnum):

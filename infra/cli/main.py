@@ -46,6 +46,7 @@ _COMMANDS: Final = {
     "incidents": _Command("infra.cli.incidents", "incidents", _USE),
     "report": _Command("infra.cli.incidents", "report", _USE),
     "evidence": _Command("infra.cli.evidence", "evidence", _USE),
+    "ask": _Command("infra.cli.ask", "ask", _USE),
     "feedback": _Command("infra.cli.feedback", "feedback", _USE),
     "costs": _Command("infra.cli.costs", "costs", _USE),
     "context": _Command("infra.cli.contexts", "app", _CARE),

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from api.answer_ports import AnsweredSentence, Answers, AnswerView
 from api.http.views import (
     AlarmView,
     CostGroupView,
@@ -36,7 +37,7 @@ from schemas.errors import NotFoundError
 from schemas.events import Event, Evidence, Feedback, Incident, InvestigationRequested, Report
 from schemas.registry import builtin_registry
 
-__all__ = ["LOG", "Said", "SpokenFeed", "TablesInMemory", "make_reads"]
+__all__ = ["LOG", "Said", "ScriptedAnswers", "SpokenFeed", "TablesInMemory", "make_reads"]
 
 _T = TypeVar("_T")
 
@@ -225,8 +226,26 @@ class FixedTopics:
         return self.rows
 
 
+@dataclass
+class ScriptedAnswers:
+    """Satisfies Answers: says what it was asked."""
+
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
+    failure: Exception | None = None
+
+    async def answer(self, tenant: str, investigation_id: str, question: str) -> AnswerView:
+        self.asked.append((tenant, investigation_id, question))
+        if self.failure is not None:
+            raise self.failure
+        told = AnsweredSentence(text=f"You asked: {question}", evidence_ids=("ev_1",))
+        return AnswerView(investigation_id=investigation_id, question=question, known=True, sentences=(told,))
+
+
 def make_reads(
-    tables: TablesInMemory | None = None, feed: SpokenFeed | None = None, topics: tuple[TopicView, ...] = ()
+    tables: TablesInMemory | None = None,
+    feed: SpokenFeed | None = None,
+    topics: tuple[TopicView, ...] = (),
+    answers: Answers | None = None,
 ) -> ReadDeps:
     """Return the reading side over these, or over empty ones."""
     return ReadDeps(
@@ -234,6 +253,7 @@ def make_reads(
         feed=feed or SpokenFeed(),
         topics=FixedTopics(topics),
         requests=RequestsByHand(),
+        answers=answers or ScriptedAnswers(),
         registry=SubjectRegistry(builtin_registry()),
         log=LOG,
     )

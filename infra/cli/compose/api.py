@@ -16,6 +16,7 @@ import uvicorn
 from api.app import create_app
 from api.options import ApiOptions
 from api.ports import Deps
+from infra.cli.compose.answers import open_answers
 from infra.cli.compose.api_ports import (
     LenientLimiter,
     PrometheusPage,
@@ -78,6 +79,7 @@ async def _deps(process: RoleProcess, stop: asyncio.Event) -> Deps:
     database, redis = await process.database(), await process.redis()
     clickhouse = await process.clickhouse()
     control = ControlStore(database)
+    answers = await open_answers(process, publisher, database, redis, clickhouse)
     keys = ApiKeys(
         SqlKeys(database),
         load_pepper(settings.pepper_file, token_bytes),
@@ -95,7 +97,7 @@ async def _deps(process: RoleProcess, stop: asyncio.Event) -> Deps:
         idempotency=StoredAnswers.over(redis, settings.redis.prefix),
         probes=await open_probes(process, database, redis, clickhouse),
         metrics=PrometheusPage(process.recorder),
-        reads=await open_reads(process, clickhouse, stop),
+        reads=await open_reads(process, clickhouse, answers, stop),
         recorder=process.recorder,
         tracer=SpanTracer(process.tracing),
         clock=clock,

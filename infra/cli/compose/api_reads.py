@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
 
+from api.answer_ports import Answers
 from api.http.views import AlarmView, CostGroupView, IncidentView, InvestigationView, ReportView
 from api.read_ports import (
     AlarmQuery,
@@ -58,7 +59,9 @@ _Row = TypeVar("_Row")
 _PRIORITY: Final = 90
 
 
-async def open_reads(process: RoleProcess, clickhouse: ClickHouse, stop: asyncio.Event) -> ReadDeps:
+async def open_reads(
+    process: RoleProcess, clickhouse: ClickHouse, answers: Answers, stop: asyncio.Event
+) -> ReadDeps:
     """Begin to listen to the topics, and return what the reading routes need; closed with the role."""
     installation = process.installation
     feed = InvestigationFeed(installation.kafka, process.clock, registry=process.schemas)
@@ -69,6 +72,7 @@ async def open_reads(process: RoleProcess, clickhouse: ClickHouse, stop: asyncio
         feed=feed,
         topics=BrokerTopics(installation.kafka, process.clock, process.schemas),
         requests=RequestsByHand(),
+        answers=answers,
         registry=SubjectRegistry(process.schemas, installation.kafka.names),
         log=log_name(installation.log_epoch),
     )

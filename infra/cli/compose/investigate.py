@@ -16,12 +16,12 @@ from agents.investigation.context import InvestigationPorts
 from agents.investigation.outcomes import Cancelled, Postponed, Refused, Reported
 from agents.investigation.run import Investigations
 from agents.investigation.settings import InvestigationSettings
-from agents.ports import Published
 from infra.cli.compose.checkpoints import open_checkpointer
 from infra.cli.compose.gate import SharedFreshness, WorkingSteps
 from infra.cli.compose.memory import ClickHouseFreshness, ClickHouseHistory
 from infra.cli.compose.models import open_gateway
 from infra.cli.compose.process import RoleProcess
+from infra.cli.compose.publishing import BrokerPublisher
 from infra.cli.compose.tenancy import InvestigationAdmission, StoredRunbooks, monthly_limit
 from infra.cli.compose.turns import TenantTurns
 from infra.cli.compose.windows import ClickHouseWindows
@@ -102,7 +102,7 @@ async def _ports(process: RoleProcess, producer: EventProducer, database: Databa
             process.clock,
             _FRESHNESS_S,
         ),
-        publisher=_Publisher(producer),
+        publisher=BrokerPublisher(producer),
         admission=InvestigationAdmission(
             control, RedisAdmission(redis, prefix=prefix), budget, process.clock
         ),
@@ -194,13 +194,3 @@ class _Unheld:
 
     async def reason(self, tenant: str, investigation_id: str) -> str:
         raise NotImplementedError(f"{tenant}'s {investigation_id} runs without its own ports")
-
-
-@dataclass(frozen=True, slots=True)
-class _Publisher:
-    """Satisfies agents.ports.Publisher."""
-
-    producer: EventProducer
-
-    async def publish(self, *events: Published) -> None:
-        await self.producer.publish_all(events)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from infra.cli.remote.client import ApiClient
 
-__all__ = ["feedback_of", "give_feedback"]
+__all__ = ["answer_to", "feedback_of", "give_feedback"]
 
 Row = dict[str, Any]
 
@@ -20,6 +20,11 @@ async def give_feedback(api: ApiClient, investigation: str, said: Row) -> Row:
 async def feedback_of(api: ApiClient, investigation: str) -> Row:
     """Return what everybody last said of a report. Raises NotFoundError."""
     return await api.get(_of(investigation, "feedback"))
+
+
+async def answer_to(api: ApiClient, investigation: str, question: str) -> Row:
+    """Ask about an investigation; takes seconds where a model answers. Raises NotFoundError."""
+    return await api.send("POST", _of(investigation, "questions"), {"question": question})
 
 
 def _of(investigation: str, what: str) -> str:

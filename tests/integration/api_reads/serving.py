@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import uvicorn
 
+from api.answer_ports import Answers
 from api.app import create_app
 from api.read_ports import ReadDeps
 from api.registry import SubjectRegistry
@@ -27,6 +28,7 @@ from streams.feed import InvestigationFeed
 from streams.kafka import KafkaSettings
 from streams.producer import EventProducer, open_producer
 from tests.fakes.api import FakeApi, make_api
+from tests.fakes.api_reads import ScriptedAnswers
 from tests.fakes.full_events import at
 from tests.integration.sinks.samples import messages
 
@@ -71,7 +73,7 @@ async def serve(api: FakeApi, port: int = 0) -> AsyncIterator[Served]:
 
 @asynccontextmanager
 async def serve_reads(
-    clickhouse: ClickHouse, kafka: KafkaSettings | None, epoch: str
+    clickhouse: ClickHouse, kafka: KafkaSettings | None, epoch: str, answers: Answers | None = None
 ) -> AsyncIterator[Served]:
     """Serve over the tables, and over the broker's topics where there is one. The API's clock stands at noon."""
     settings = kafka or KafkaSettings(bootstrap_servers="127.0.0.1:1")
@@ -81,6 +83,7 @@ async def serve_reads(
         feed=feed,
         topics=BrokerTopics(settings, SystemClock()),
         requests=RequestsByHand(),
+        answers=answers or ScriptedAnswers(),
         registry=SubjectRegistry(builtin_registry(), settings.names),
         log=log_name(epoch),
     )
