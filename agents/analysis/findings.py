@@ -44,8 +44,11 @@ class FindingKind(StrEnum):
     CALL_LATENCY = "call_latency"
     UPSTREAM_ANOMALY = "upstream_anomaly"
     SYMPTOM = "symptom"
+    LEARNED_CALL = "learned_call"
     PAST_INCIDENT = "past_incident"
     RUNBOOK = "runbook"
+    ANSWER = "answer"
+    """What a model asked for: a fact that nobody has judged."""
     NO_DATA = "no_data"
     UNREACHABLE = "unreachable"
 

@@ -4,6 +4,8 @@ guard ─► plan ─► wait ─┬─► gather_{alarms,kpis,logs,changes,know
            ▲           └─► recall ─┬─► (still holds) ──────────────────────────────────────► verify
            │                       └─► (else) gather ...                                        │
            └──────────────────────── look again, at most N times ◄──────────────────────────────┘
+
+Where a model asks for more before it decides: rank ─► inquire ─► reconsider ─┬─► verify, and back to inquire at most N times.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from pydantic import BaseModel
 
 from agents.analysis.findings import Source
 from agents.investigation.context import RunContext
+from agents.investigation.inquiries.asking import Inquiring
 from agents.investigation.nodes.gather_alarms import gather_alarms
 from agents.investigation.nodes.gather_changes import gather_changes
 from agents.investigation.nodes.gather_knowledge import gather_knowledge
@@ -29,9 +32,11 @@ from agents.investigation.nodes.gather_logs import gather_logs
 from agents.investigation.nodes.gather_topology import gather_topology
 from agents.investigation.nodes.gathering import GatherDelta, GatherOrder, known_of
 from agents.investigation.nodes.guard import guard
+from agents.investigation.nodes.inquire import inquire
 from agents.investigation.nodes.plan import plan
 from agents.investigation.nodes.rank import rank
 from agents.investigation.nodes.recall import recall
+from agents.investigation.nodes.reconsider import reconsider
 from agents.investigation.nodes.summarise import summarise
 from agents.investigation.nodes.verify import verify
 from agents.investigation.nodes.wait import wait
@@ -72,6 +77,8 @@ _STEPS: Mapping[str, _Node[GraphState]] = {
     "recall": recall,
     "gather_topology": gather_topology,
     "rank": rank,
+    "inquire": inquire,
+    "reconsider": reconsider,
     "verify": verify,
     "summarise": summarise,
 }
@@ -98,7 +105,9 @@ def build_graph(
     builder.add_conditional_edges("wait", _remembered, ["recall", *agents, "gather_topology"])
     builder.add_conditional_edges("recall", _still_holds, ["verify", *agents, "gather_topology"])
     builder.add_edge("gather_topology", "rank")
-    builder.add_edge("rank", "verify")
+    builder.add_conditional_edges("rank", _decided, ["verify", "inquire"])
+    builder.add_edge("inquire", "reconsider")
+    builder.add_conditional_edges("reconsider", _decided, ["verify", "inquire"])
     builder.add_conditional_edges("verify", _enough, ["summarise", "plan"])
     builder.add_edge("summarise", END)
     return builder.compile(checkpointer=checkpointer, name="investigation")
@@ -115,7 +124,8 @@ def _around(name: str, node: _Node[InputT], tries: int) -> _Step[InputT]:
             clock = context.ports.clock
             begun = clock.monotonic()
             delta = await node(state, context)
-            await finished(name, _told(delta), clock.monotonic() - begun, context, _look(state, delta))
+            look = _turn(state, delta) if name in _TURNS else _look(state, delta)
+            await finished(name, _told(delta), clock.monotonic() - begun, context, look)
             return delta
 
     return step
@@ -131,6 +141,16 @@ def _look(state: BaseModel, delta: Mapping[str, Any]) -> int:
             return plan_now.round if plan_now else 1
         case _:
             return 1
+
+
+_TURNS = frozenset({"inquire", "reconsider"})
+
+
+def _turn(state: BaseModel, delta: Mapping[str, Any]) -> int:
+    """Which of the model's turns the step belongs to: they are counted over all looks."""
+    before = state.inquiring if isinstance(state, GraphState) else Inquiring()
+    now: Inquiring = delta.get("inquiring", before)
+    return max(now.turns, 1)
 
 
 def _told(delta: Mapping[str, Any]) -> str:
@@ -186,6 +206,10 @@ def _fan_out(state: GraphState) -> str | list[Send]:
         if task.source in _AGENTS
     ]
     return orders or "gather_topology"
+
+
+def _decided(state: GraphState) -> str:
+    return "inquire" if state.ranked is not None and state.ranked.queries else "verify"
 
 
 def _enough(state: GraphState) -> str:

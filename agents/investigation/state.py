@@ -10,6 +10,7 @@ from pydantic import Field
 
 from agents.analysis.findings import Cause, CauseKind, Ruling, Source
 from agents.analysis.signals import Topology, Window
+from agents.investigation.inquiries.asking import Inquiring, Inquiry
 from agents.investigation.picture import Picture, latest
 from agents.ports import BudgetLevel
 from schemas.events.base import Event, Instant, Record
@@ -153,6 +154,12 @@ class RankedState(Record):
     """In order of likelihood."""
     questions: tuple[str, ...] = ()
     """What a model would still ask."""
+    queries: tuple[Inquiry, ...] = ()
+    """What a model asks of the data before it decides; they are put next."""
+    unanswered: tuple[Inquiry, ...] = ()
+    """What it asked for and was not given any more."""
+    partial: str = ""
+    """Why a model had to decide before it had all that it asked for; empty where it had."""
 
 
 class Recalled(Record):
@@ -177,6 +184,10 @@ class Conclusion(Record):
     missing: tuple[str, ...] = ()
     queries: tuple[NextStep, ...] = ()
     """What would settle it, where it is not settled."""
+    partial: str = ""
+    """Why these findings are partial; empty where they are not."""
+    contradictions: tuple[str, ...] = ()
+    """What speaks against the first claim, each as a sentence."""
     rejected: tuple[str, ...] = ()
     """Claims that did not pass, and why: for the log and for tests, not for the report."""
     look_again: bool = False
@@ -204,6 +215,7 @@ class GraphState(Record):
     pictures: Annotated[tuple[Picture, ...], latest] = ()
     """The series behind the strongest measurements, for the report to draw."""
     ranked: RankedState | None = None
+    inquiring: Inquiring = Inquiring()
     conclusion: Conclusion | None = None
     report: Report | None = None
 

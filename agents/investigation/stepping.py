@@ -24,6 +24,8 @@ PROGRESS = {
     "gather_knowledge": 0.5,
     "gather_topology": 0.65,
     "rank": 0.75,
+    "inquire": 0.78,
+    "reconsider": 0.8,
     "verify": 0.85,
     "summarise": 0.99,
 }

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
+    "DataQuery",
     "PlannedTask",
     "PlannerOutput",
     "RankedCause",
@@ -74,13 +75,28 @@ class RuledOutCause(_Output):
     evidence_ids: _EvidenceIds
 
 
+class DataQuery(_Output):
+    """One further look at the data. There is no other way to it: no query language, no other tenant, no other time."""
+
+    look_at: Literal["kpis", "logs", "changes", "alarms", "neighbours"]
+    """Which data."""
+    service: str | None
+    """Whose, by its exact name; null for the changes or alarms of all services."""
+    match: str | None
+    """Only the metrics or log lines that hold this plain text; null for all of them."""
+    minutes_before: Annotated[int, Field(ge=0, le=1440)]
+    """Begin, in minutes before the first alarm."""
+
+
 class ReasonerOutput(_Output):
     """The causes, the likeliest first."""
 
     causes: Annotated[tuple[RankedCause, ...], Field(max_length=10)]
     ruled_out: Annotated[tuple[RuledOutCause, ...], Field(max_length=20)]
     missing: Annotated[tuple[_Line, ...], Field(max_length=10)]
-    """What would settle what is open, each as one question to the data."""
+    """What would settle what is open, each as one question to a person."""
+    queries: Annotated[tuple[DataQuery, ...], Field(max_length=10)] = ()
+    """What you have to see before you can decide; empty when you can."""
 
 
 class SuggestedStep(_Output):

@@ -50,7 +50,8 @@ REASONER = Role(
     system=_COMMON
     + "Rank the possible root causes. A root cause explains the other anomalies: it came first, or is what the others "
     "depend on. The loudest symptom is often only downstream of it. You are given a ranking by statistics; "
-    "keep it unless evidence speaks for another order. Say what you ruled out and which evidence speaks against it.",
+    "keep it unless evidence speaks for another order. Say what you ruled out and which evidence speaks against it. "
+    "What you have to see before you can decide, ask for by `queries`; their answers come as evidence.",
     output=ReasonerOutput,
     max_output_tokens=4_000,
     max_input_tokens=96_000,

@@ -1,0 +1,90 @@
+"""What speaks for or against a service in the evidence of a round: the ground that claims are checked on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agents.analysis.findings import CauseKind, FindingKind, Ruling, Source
+from agents.analysis.topology import distances
+from agents.investigation.state import Claim, KnownTopology
+from schemas.events.evidence import Evidence
+
+__all__ = ["CODE", "Findings", "accuses", "explained_by", "onsets", "support_of"]
+
+CODE = frozenset({"statistics", "memory"})
+"""Authors that are code of ours: a number they cannot show costs them the sentence, not the claim."""
+
+_ACCUSES_NOBODY = frozenset(
+    {
+        FindingKind.NORMAL,
+        FindingKind.ANSWER,
+        FindingKind.NO_DATA,
+        FindingKind.UNREACHABLE,
+        FindingKind.RUNBOOK,
+        FindingKind.PAST_INCIDENT,
+        FindingKind.ALARM_STORM,
+        FindingKind.LEARNED_CALL,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What claims are held against: the evidence of this round, and what ranking by code made of it."""
+
+    evidence: Sequence[Evidence]
+    topology: KnownTopology
+    rulings: Sequence[Ruling] = ()
+    covered: frozenset[Source] = frozenset()
+    believed: Mapping[str, float] | None = None
+    """The statistics' confidence by service."""
+    kinds: Mapping[str, CauseKind] = field(default_factory=dict)
+    """What the statistics call the cause, by service."""
+    candidates: frozenset[str] = frozenset()
+    """Who may be named as a cause; empty restricts nobody."""
+    alarmed: frozenset[str] = frozenset()
+    """Services of the incident's alarms: any claim may speak of them."""
+
+    @property
+    def services(self) -> frozenset[str]:
+        """All that the evidence, the topology or the alarms name."""
+        topology = self.topology
+        called = (name for targets in topology.calls.values() for name in targets)
+        seen = (one.service for one in self.evidence if one.service)
+        placed = (*topology.instance_of, *topology.instance_of.values(), *topology.hosted_on.values())
+        return frozenset([*self.alarmed, *topology.nodes, *topology.calls, *called, *seen, *placed])
+
+
+def accuses(evidence: Evidence) -> bool:
+    """Return whether the evidence says anything against its service."""
+    return bool(evidence.service) and FindingKind(evidence.kind) not in _ACCUSES_NOBODY
+
+
+def support_of(claim: Claim, cited: Sequence[Evidence], topology: KnownTopology) -> list[Evidence]:
+    """Return what of the cited evidence speaks against the service, an instance of it, or what runs on it."""
+    return [one for one in cited if accuses(one) and _is_part(one.service, claim.service, topology)]
+
+
+def _is_part(name: str, whole: str, topology: KnownTopology) -> bool:
+    return whole in {name, topology.instance_of.get(name), topology.hosted_on.get(name)}
+
+
+def explained_by(service: str, findings: Findings) -> str:
+    """Return a service that this one calls, directly or not, and that was abnormal earlier; empty if there is none."""
+    since = onsets(findings.evidence)
+    if service not in since:
+        return ""
+    reached = distances(findings.topology.signal(), service)
+    earlier = [s for s in reached if s != service and s in since and since[s] < since[service]]
+    return min(earlier, key=lambda s: (since[s], s), default="")
+
+
+def onsets(evidence: Sequence[Evidence]) -> dict[str, float]:
+    """Return the first abnormal moment of each service, unix seconds, by what was measured."""
+    found: dict[str, float] = {}
+    for one in evidence:
+        measured = one.step in {Source.KPIS, Source.LOGS} and accuses(one) and (one.score or 0.0) >= 1.0
+        if measured and one.onset is not None:
+            found[one.service] = min(found.get(one.service, float("inf")), one.onset.timestamp())
+    return found
