@@ -2,50 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agents.analysis.findings import FindingKind, Ruling, Source
-from agents.analysis.topology import distances
-from agents.investigation.figures import Figures, unsupported
-from agents.investigation.state import Claim, KnownTopology
+from agents.analysis.findings import CauseKind, Source
+from agents.investigation.claim_checks import flaw, shown_kind, told
+from agents.investigation.state import Claim
+from agents.investigation.support import CODE, Findings, accuses, explained_by, support_of
 from schemas.events.evidence import Evidence
 
 __all__ = ["CODE", "Findings", "Verified", "accuses", "cap", "verified"]
 
-CODE = frozenset({"statistics", "memory"})
-"""Authors that are code of ours: a number they cannot show costs them the sentence, not the claim."""
-
-_ACCUSES_NOBODY = frozenset(
-    {
-        FindingKind.NORMAL,
-        FindingKind.NO_DATA,
-        FindingKind.UNREACHABLE,
-        FindingKind.RUNBOOK,
-        FindingKind.PAST_INCIDENT,
-        FindingKind.ALARM_STORM,
-    }
-)
 # What a model may add to what the statistics believe of a service.
 _TRUST = 0.2
-_UNRANKED = 0.5
 # By how many kinds of sources agree: one can be wrong by itself.
 _CAPS = {1: 0.8, 2: 0.92}
 _CAP = 0.97
 _ONE_FINDING = 0.7
 _BLIND = 0.75
-
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """What claims are held against: the evidence of this round, and what ranking by code made of it."""
-
-    evidence: Sequence[Evidence]
-    topology: KnownTopology
-    rulings: Sequence[Ruling] = ()
-    covered: frozenset[Source] = frozenset()
-    believed: Mapping[str, float] | None = None
-    """The statistics' confidence by service."""
+# The statistics' own confidence is calibrated on such evidence as it is: it needs no cap but that nobody is sure.
+_CALIBRATED = 0.97
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,54 +32,79 @@ class Verified:
 
 
 def verified(claims: Sequence[Claim], findings: Findings) -> Verified:
-    """Return the claims that pass, in their order, one a service; the confidence of each is capped by its support.
+    """Return the claims that pass, best first, one a service; the confidence of each is capped by its support.
 
-    Where two authors accuse the same service, the first one's words stand, on the evidence of both.
+    What the statistics believe of a service is calibrated, and may be claimed of it whatever the cap.
+    Where two authors accuse the same service, the first one's words stand, on the evidence of both, and a model makes the code
+    no less sure. A model's claim comes before the code's only on more evidence than the code's.
     """
     passed: dict[str, Claim] = {}
+    order: list[str] = []
     rejected: list[str] = []
     for claim in claims:
         checked = _checked(claim, findings)
         if not isinstance(checked, Claim):
             rejected.append(f"{claim.author}: {claim.service}: {checked}")
-        elif claim.service not in passed:
-            passed[claim.service] = checked
-        else:
-            passed[claim.service] = _joined(passed[claim.service], checked)
-    capped = [_capped(claim, findings) for claim in passed.values()]
-    return Verified(tuple(_ordered(capped)), tuple(rejected))
+            continue
+        known = passed.get(claim.service)
+        passed[claim.service] = checked if known is None else _joined(known, checked)
+        if claim.author in CODE:
+            order.append(claim.service)
+    capped = {service: _capped(claim, findings) for service, claim in passed.items()}
+    return Verified(tuple(_ordered(capped, tuple(dict.fromkeys(order)), findings)), tuple(rejected))
 
 
-def _ordered(claims: Sequence[Claim]) -> Sequence[Claim]:
-    """The order of the code; a model may put its own first only where the confidences are near each other."""
-    if all(claim.author in CODE for claim in claims):
-        return claims
-    return sorted(claims, key=lambda one: -(one.confidence + (0.0 if one.author in CODE else _TRUST)))
+def _ordered(claims: dict[str, Claim], by_code: Sequence[str], findings: Findings) -> list[Claim]:
+    """The order of the code; each that only a model names goes before those that it may overrule."""
+    ordered = [claims[service] for service in by_code]
+    alone = sorted((c for s, c in claims.items() if s not in by_code), key=lambda one: -one.confidence)
+    for claim in alone:
+        place = next((n for n, one in enumerate(ordered) if _overrules(claim, one, findings)), len(ordered))
+        ordered.insert(place, claim)
+    first = next(iter(claims.values()), None)
+    if first is not None and ordered and first.author not in CODE and _overrules(first, ordered[0], findings):
+        ordered = [first, *(one for one in ordered if one is not first)]
+    return ordered
+
+
+def _overrules(claim: Claim, other: Claim, findings: Findings) -> bool:
+    """Whether a model's claim goes before another: it is as sure, and more speaks for it, or it explains the other.
+
+    That a model says so is no evidence: what is counted is all that was found against either, cited or not.
+    """
+    if claim.author in CODE or claim.service == other.service or claim.confidence < other.confidence:
+        return False
+    more = len(_sources(claim, findings)) > len(_sources(other, findings))
+    return more or explained_by(other.service, findings) == claim.service
+
+
+def _sources(claim: Claim, findings: Findings) -> set[str]:
+    return {one.step for one in support_of(claim, findings.evidence, findings.topology)}
 
 
 def _joined(first: Claim, second: Claim) -> Claim:
     ids = tuple(dict.fromkeys((*first.evidence_ids, *second.evidence_ids)))
-    return first.model_copy(update={"evidence_ids": ids, "indicator": first.indicator or second.indicator})
+    sure = (
+        max(first.confidence, second.confidence) if _by_model_then_code(first, second) else first.confidence
+    )
+    changed = {
+        "evidence_ids": ids,
+        "indicator": first.indicator or second.indicator,
+        "kind": second.kind if first.kind is CauseKind.UNKNOWN else first.kind,
+        "confidence": sure,
+    }
+    return first.model_copy(update=changed)
+
+
+def _by_model_then_code(first: Claim, second: Claim) -> bool:
+    return first.author not in CODE and second.author in CODE
 
 
 def _capped(claim: Claim, findings: Findings) -> Claim:
     cited = [one for one in findings.evidence if one.event_id in claim.evidence_ids]
-    top = cap(_support(claim, cited, findings.topology), findings.covered)
+    supported = cap(support_of(claim, cited, findings.topology), findings.covered)
+    top = max(supported, min(_CALIBRATED, (findings.believed or {}).get(claim.service, 0.0)))
     return claim.model_copy(update={"confidence": min(claim.confidence, top, _believable(claim, findings))})
-
-
-def _support(claim: Claim, cited: Sequence[Evidence], topology: KnownTopology) -> list[Evidence]:
-    """What of the cited evidence speaks against the service, an instance of it, or what runs on it."""
-    return [one for one in cited if accuses(one) and _is_part(one.service, claim.service, topology)]
-
-
-def _is_part(name: str, whole: str, topology: KnownTopology) -> bool:
-    return whole in {name, topology.instance_of.get(name), topology.hosted_on.get(name)}
-
-
-def accuses(evidence: Evidence) -> bool:
-    """Return whether the evidence says anything against its service."""
-    return bool(evidence.service) and FindingKind(evidence.kind) not in _ACCUSES_NOBODY
 
 
 def cap(support: Sequence[Evidence], covered: frozenset[Source]) -> float:
@@ -116,76 +117,29 @@ def cap(support: Sequence[Evidence], covered: frozenset[Source]) -> float:
 def _checked(claim: Claim, findings: Findings) -> Claim | str:
     """The claim as it may be published, or why it may not."""
     known = {one.event_id: one for one in findings.evidence}
-    cited = tuple(dict.fromkeys(i for i in claim.evidence_ids if i in known))
+    ids = tuple(dict.fromkeys(i for i in claim.evidence_ids if i in known))
+    cited = [known[i] for i in ids]
     if not cited:
         return "it cites no existing evidence"
-    support = _support(claim, [known[i] for i in cited], findings.topology)
+    support = support_of(claim, cited, findings.topology)
     if not support:
         return "what it cites says nothing against this service"
     ruled = next((ruling for ruling in findings.rulings if ruling.service == claim.service), None)
     if ruled is not None and claim.author != "memory":
         return f"it was ruled out: {ruled.reason}"
-    if claim.author not in CODE:
-        flaw = _flaw(claim, [known[i] for i in cited], findings)
-        if flaw:
-            return flaw
-    told = _told(claim, [known[i] for i in cited], support)
-    return claim.model_copy(update={"evidence_ids": cited, "statement": told})
-
-
-def _flaw(claim: Claim, cited: Sequence[Evidence], findings: Findings) -> str:
-    """What is wrong with a model's claim; empty if nothing."""
-    deeper = _explained_by(claim.service, findings)
-    if deeper:
-        return f"it is downstream of {deeper}, which was abnormal before it"
-    if claim.indicator and not _named(claim.indicator, cited):
-        return f"what it cites does not name {claim.indicator}"
-    made_up = unsupported(claim.statement, Figures(cited))
-    return f"its numbers stand in no evidence: {', '.join(made_up)}" if made_up else ""
-
-
-def _told(claim: Claim, cited: Sequence[Evidence], support: Sequence[Evidence]) -> str:
-    """The claim's sentence, or where its numbers cannot be shown, that of the strongest evidence."""
-    if not unsupported(claim.statement, Figures(cited)):
-        return claim.statement
-    return max(support, key=lambda one: (one.score or 0.0, one.event_id)).statement
+    wrong = "" if claim.author in CODE else flaw(claim, cited, support, findings)
+    if wrong:
+        return wrong
+    changed = {
+        "evidence_ids": ids,
+        "statement": told(claim, cited, support, findings),
+        "kind": shown_kind(claim, support, findings),
+    }
+    return claim.model_copy(update=changed)
 
 
 def _believable(claim: Claim, findings: Findings) -> float:
+    """How sure a model may be: little more than the statistics, which believe nothing of whom they do not rank."""
     if claim.author in CODE or findings.believed is None:
         return 1.0
-    return min(1.0, findings.believed.get(claim.service, _UNRANKED - _TRUST) + _TRUST)
-
-
-def _named(indicator: str, cited: Sequence[Evidence]) -> bool:
-    return any(
-        indicator == one.indicator or indicator in one.statement or indicator in one.data for one in cited
-    )
-
-
-def _explained_by(service: str, findings: Findings) -> str:
-    """A service that this one calls, directly or not, and that was abnormal earlier; empty if there is none.
-
-    The one that the statistics believe most is not questioned.
-    """
-    onsets = _onsets(findings.evidence)
-    if service not in onsets or _believed_most(service, findings):
-        return ""
-    reached = distances(findings.topology.signal(), service)
-    earlier = [s for s in reached if s != service and s in onsets and onsets[s] < onsets[service]]
-    return min(earlier, key=lambda s: (onsets[s], s), default="")
-
-
-def _believed_most(service: str, findings: Findings) -> bool:
-    believed = findings.believed or {}
-    return service in believed and believed[service] >= max(believed.values())
-
-
-def _onsets(evidence: Sequence[Evidence]) -> dict[str, float]:
-    """First abnormal moment of each service, by what was measured."""
-    onsets: dict[str, float] = {}
-    for one in evidence:
-        measured = one.step in {Source.KPIS, Source.LOGS} and accuses(one) and (one.score or 0.0) >= 1.0
-        if measured and one.onset is not None:
-            onsets[one.service] = min(onsets.get(one.service, float("inf")), one.onset.timestamp())
-    return onsets
+    return min(1.0, findings.believed.get(claim.service, 0.0) + _TRUST)

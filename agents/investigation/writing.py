@@ -11,6 +11,7 @@ from agents.investigation.advice import ask
 from agents.investigation.context import RunContext
 from agents.investigation.figures import Figures, unsupported
 from agents.investigation.prompts import known_names, writer_prompt
+from agents.investigation.publishable import denies, named, unfit
 from agents.investigation.report import cited_in_order
 from agents.investigation.state import Conclusion, GraphState
 from agents.llm.outputs import SuggestedStep, WriterOutput
@@ -22,6 +23,7 @@ from schemas.events.report import NextStep, Verdict
 __all__ = ["Words", "written"]
 
 _LABELS = re.compile(r"E\d+")
+_CITATION = re.compile(r"\[\s*E\d+(?:\s*,\s*E\d+)*\s*\](?!\()")
 _MOST_SUGGESTED = 3
 
 
@@ -43,10 +45,16 @@ class _Limits:
     allowed: Collection[str]
     """Those that the verdict speaks of."""
 
+    shown: str
+    """The words of what may be cited."""
+
     def hold(self, text: str) -> bool:
         cites = set(_LABELS.findall(text)) <= set(self.labels)
-        named = {name for name in self.services if _names(text, name)} <= set(self.allowed)
-        return cites and named and not unsupported(text, self.figures)
+        names = named(text, self.services) <= set(self.allowed)
+        # A citation is in square brackets, which a link is too.
+        words = _CITATION.sub(" ", text)
+        fits = not unfit(words, self.shown) and not denies(words)
+        return cites and names and fits and not unsupported(text, self.figures)
 
 
 async def written(
@@ -85,7 +93,7 @@ def _step(step: SuggestedStep) -> NextStep:
 
 
 def _limits(conclusion: Conclusion, state: GraphState, cited: Sequence[tuple[str, Evidence]]) -> _Limits:
-    named = {claim.service for claim in conclusion.claims} | {one.service for one in conclusion.ruled_out}
+    spoken_of = {claim.service for claim in conclusion.claims} | {one.service for one in conclusion.ruled_out}
     evidence = [one for _, one in cited]
     known = {
         *known_names(state.request, state.topology),
@@ -95,12 +103,9 @@ def _limits(conclusion: Conclusion, state: GraphState, cited: Sequence[tuple[str
         labels=[label for label, _ in cited],
         figures=Figures(evidence),
         services=known,
-        allowed={*named, *state.request.incident.services, *(one.indicator for one in evidence)},
+        shown="\n".join(f"{one.service} {one.indicator} {one.statement}" for one in evidence),
+        allowed={*spoken_of, *state.request.incident.services, *(one.indicator for one in evidence)},
     )
-
-
-def _names(text: str, name: str) -> bool:
-    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text) is not None
 
 
 def _reasoner(conclusion: Conclusion) -> str:

@@ -8,7 +8,9 @@ from typing import TypedDict
 
 from agents.analysis.findings import Source
 from agents.investigation.context import RunContext
+from agents.investigation.contradictions import contradictions
 from agents.investigation.gaps import missing, settling_queries
+from agents.investigation.open_ends import not_looked_at, open_questions
 from agents.investigation.state import Claim, Conclusion, GraphState, RankedState
 from agents.investigation.suspects import ruled_out
 from agents.investigation.verification import Findings, verified
@@ -34,7 +36,8 @@ async def verify(state: GraphState, context: RunContext) -> VerifyDelta:
     if state.ranked is None:
         raise IntegrityError("verify came before rank")
     ranked, evidence = state.ranked, state.current_evidence
-    outcome = await asyncio.to_thread(verified, ranked.claims, _held_against(state, ranked, evidence))
+    findings = _held_against(state, ranked, evidence, context.ports.candidates)
+    outcome = await asyncio.to_thread(verified, ranked.claims, findings)
     claims = () if _only_the_alarm(ranked, evidence) else outcome.claims
     verdict = verdict_of(claims, ranked, state.late, context.settings.min_confidence)
     found = verdict is Verdict.CAUSE_FOUND
@@ -43,8 +46,10 @@ async def verify(state: GraphState, context: RunContext) -> VerifyDelta:
         confidence=_confidence(verdict, claims, ranked, evidence),
         claims=claims,
         ruled_out=ruled_out(state, ranked, claims),
-        missing=missing(state, evidence),
-        queries=() if found else settling_queries(claims, ranked.questions, evidence),
+        missing=(*missing(state, evidence), *not_looked_at(ranked)),
+        queries=() if found else settling_queries(claims, open_questions(ranked, findings), evidence),
+        partial=ranked.partial,
+        contradictions=contradictions(claims, findings) if found else (),
         rejected=outcome.rejected,
         look_again=_may_look_again(verdict, state, context),
         taken_back=context.taken_back(),
@@ -75,13 +80,18 @@ def _only_the_alarm(ranked: RankedState, evidence: Sequence[Evidence]) -> bool:
     return not _DECISIVE & set(ranked.covered) and len(alarmed) <= 1
 
 
-def _held_against(state: GraphState, ranked: RankedState, evidence: Sequence[Evidence]) -> Findings:
+def _held_against(
+    state: GraphState, ranked: RankedState, evidence: Sequence[Evidence], candidates: frozenset[str]
+) -> Findings:
     return Findings(
         evidence=evidence,
         topology=state.topology,
         rulings=ranked.rulings,
         covered=frozenset(ranked.covered),
         believed={cause.service: cause.confidence for cause in ranked.causes},
+        kinds={cause.service: cause.kind for cause in ranked.causes},
+        candidates=candidates,
+        alarmed=frozenset(state.request.incident.services),
     )
 
 

@@ -54,7 +54,10 @@ class TestCaps:
 
 @pytest.mark.parametrize("kind", list(FindingKind))
 def test_what_is_normal_absent_or_from_before_accuses_nobody(kind: FindingKind) -> None:
-    innocent = {"normal", "no_data", "unreachable", "runbook", "past_incident", "alarm_storm"}
+    innocent = {"normal", "answer", "no_data", "unreachable", "runbook", "past_incident"} | {
+        "alarm_storm",
+        "learned_call",
+    }
     assert accuses(evidence("cart", kind)) is (kind.value not in innocent)
     assert not accuses(evidence("", kind))
 
@@ -154,7 +157,7 @@ class TestDownstream:
 
 class TestBelief:
     @pytest.mark.parametrize(
-        ("believed", "top"), [({"cart": 0.3}, 0.5), ({"cart": 0.9}, 0.92), ({"web": 0.9}, 0.5), (None, 0.92)]
+        ("believed", "top"), [({"cart": 0.3}, 0.5), ({"cart": 0.9}, 0.92), ({"web": 0.9}, 0.2), (None, 0.92)]
     )
     def test_a_model_adds_a_fifth_at_most(self, believed: dict[str, float] | None, top: float) -> None:
         given = claim("cart", CPU, ERRORS, author="gpt-4o", confidence=1.0)
@@ -169,20 +172,52 @@ class TestBelief:
 
 
 class TestOrder:
-    def of(self, model: float, code: float) -> list[str]:
-        web, more = (
-            evidence("web", onset_s=-9.0),
-            evidence("web", FindingKind.ERROR_BURST, Source.LOGS, onset_s=-9.0),
-        )
+    DEPLOY = evidence("web", FindingKind.RECENT_CHANGE, Source.CHANGES, onset_s=-9.0)
+
+    def of(self, model: float, code: float, *more: Evidence, **changes: Any) -> list[str]:
+        web = evidence("web", onset_s=-9.0)
+        errors = evidence("web", FindingKind.ERROR_BURST, Source.LOGS, onset_s=-9.0)
         claims = [
             claim("cart", CPU, ERRORS, confidence=code),
-            claim("web", web, more, author="gpt-4o", confidence=model),
+            claim("web", web, errors, author="gpt-4o", confidence=model),
         ]
-        return [one.service for one in held(*claims, known=(CPU, ERRORS, web, more)).claims]
+        known = (CPU, ERRORS, web, errors, *more)
+        return [one.service for one in held(*claims, known=known, **changes).claims]
 
-    def test_a_model_may_put_its_own_first_where_they_are_near(self) -> None:
-        assert self.of(model=0.5, code=0.69) == ["web", "cart"]
-        assert self.of(model=0.5, code=0.71) == ["cart", "web"]
+    def test_a_model_that_is_as_sure_goes_first_where_more_sources_speak_for_it(self) -> None:
+        assert self.of(0.7, 0.7, self.DEPLOY) == ["web", "cart"]
+        assert self.of(0.69, 0.7, self.DEPLOY) == ["cart", "web"]
+
+    def test_as_many_sources_are_not_enough_however_sure_it_is(self) -> None:
+        assert self.of(0.9, 0.3) == ["cart", "web"]
+
+    def test_or_where_it_was_abnormal_before_what_depends_on_it(self) -> None:
+        calls = KnownTopology(calls={"cart": ("web",)})
+        assert self.of(0.7, 0.7, topology=calls) == ["web", "cart"]
+        assert self.of(0.69, 0.7, topology=calls) == ["cart", "web"]
+
+    def test_the_other_way_round_the_topology_stands(self) -> None:
+        late = evidence("web", onset_s=9.0)
+        claims = [
+            claim("cart", CPU, confidence=0.3),
+            claim("web", late, author="gpt-4o", confidence=0.9),
+        ]
+        topology = KnownTopology(calls={"web": ("cart",)})
+        outcome = held(*claims, known=(CPU, late), topology=topology, believed={"cart": 0.3, "web": 0.29})
+        assert [one.service for one in outcome.claims] == ["cart"]
+
+    def test_the_codes_second_may_become_its_first_in_the_same_way(self) -> None:
+        web = evidence("web", onset_s=-9.0)
+        claims = [
+            claim("web", web, author="gpt-4o", confidence=0.6),
+            claim("cart", CPU, confidence=0.45),
+            claim("web", web, confidence=0.4),
+        ]
+        believed = {"cart": 0.45, "web": 0.4}
+        plain = held(*claims, known=(CPU, web), believed=believed)
+        more = held(*claims, known=(CPU, web, self.DEPLOY), believed=believed)
+        assert [one.service for one in plain.claims] == ["cart", "web"]
+        assert [one.service for one in more.claims] == ["web", "cart"]
 
     def test_code_alone_keeps_its_order_whatever_the_caps(self) -> None:
         web = evidence("web")

@@ -164,9 +164,9 @@ class TestLookingAgain:
 
 async def test_what_would_settle_it_is_asked_only_where_nothing_is_settled() -> None:
     open_ = await concluded(
-        CPU, ranked=ranked(claim("cart", CPU, confidence=0.1), questions=("Was it full?",))
+        CPU, ranked=ranked(claim("cart", CPU, confidence=0.1), questions=("Was cart full?",))
     )
-    assert [step.action for step in open_.queries][1] == "Was it full?"
+    assert [step.action for step in open_.queries][1] == "Was cart full?"
     assert open_.queries[0].query == CPU.query
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agents.analysis.findings import FindingKind, Ruling, Source
+from agents.analysis.findings import CauseKind, FindingKind, Ruling, Source
 from agents.investigation.figures import Figures, unsupported
 from agents.investigation.state import KnownTopology
 from agents.investigation.verification import Findings, Verified, cap, verified
@@ -184,7 +184,7 @@ def test_a_model_may_reorder_what_is_near_and_not_what_is_clear(other: float, fi
     errors = evidence("checkout", FindingKind.ERROR_BURST, Source.LOGS, onset_s=-5.0)
     findings = Findings(
         (*ALL, slow, errors),
-        KnownTopology(),
+        KnownTopology(calls={"cart": ("checkout",)}),
         covered=frozenset(Source),
         believed={"cart": other, "checkout": 0.3},
     )
@@ -197,3 +197,92 @@ def test_a_model_may_reorder_what_is_near_and_not_what_is_clear(other: float, fi
 
     assert outcome.claims[0].service == first
     assert len(outcome.claims) == 2
+
+
+def test_a_model_makes_the_code_no_less_sure() -> None:
+    outcome = held(
+        claim("cart", CPU, author="gpt-4o", confidence=0.01),
+        claim("cart", CPU, LOGS, confidence=0.6),
+        believed={"cart": 0.6},
+    )
+
+    assert [one.confidence for one in outcome.claims] == [0.6]
+
+
+def test_a_claim_of_a_model_needs_a_candidate() -> None:
+    names = frozenset({"frontend"})
+
+    assert held(claim("cart", CPU, author="gpt-4o"), candidates=names).claims == ()
+    assert held(claim("cart", CPU), candidates=names).claims
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("cart cpu fell from 0.799 to 0.2", "where what it cites rose"),
+        ("cart: this is a false alarm", "denies"),
+        ("cart broke, see https://evil.example/fix", "a link"),
+        ("cart broke, see evil.example", "a link"),
+        ("cart broke ![p](x)", "a link"),
+        ("cart broke <img src=x>", "mark-up"),
+        ("cart broke; run rm -rf /var", "a command"),
+        ("cart broke, DROP TABLE alarms", "a command"),
+        ("cart bro\u200bke", "nobody sees"),
+        ("c\u0430rt broke", "two scripts"),
+        ("cart broke, give it your password", "talk of password"),
+        ("cart broke for another tenant", "talk of tenant"),
+    ],
+)
+def test_words_that_lead_elsewhere_are_not_published(statement: str, why: str) -> None:
+    risen = CPU.model_copy(update={"direction": 1})
+    given = claim("cart", risen, author="gpt-4o", statement=statement)
+
+    outcome = verified([given], Findings((risen, LOGS), CALLS, covered=frozenset(Source)))
+
+    assert outcome.claims == ()
+    assert why in outcome.rejected[0]
+
+
+def test_labels_of_the_prompt_are_taken_out_of_a_claim() -> None:
+    (passed,) = held(
+        claim("cart", CPU, author="gpt-4o", statement="cart ran out of CPU [E1, E7] (E2).")
+    ).claims
+
+    assert passed.statement == "cart ran out of CPU."
+
+
+def test_a_cause_that_is_named_by_the_way_and_not_shown_is_not_told() -> None:
+    (passed,) = held(claim("cart", CPU, author="gpt-4o", statement="payment broke cart.")).claims
+
+    assert passed.statement == CPU.statement
+
+
+def test_a_service_that_what_it_cites_speaks_of_may_be_told() -> None:
+    text = "cart broke, and frontend got slow."
+    (passed,) = held(claim("cart", CPU, SLOW, author="gpt-4o", statement=text)).claims
+
+    assert passed.statement == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "cited", "kinds", "told"),
+    [
+        (CauseKind.DEPLOY, (CPU, DEPLOY), {}, CauseKind.DEPLOY),
+        (CauseKind.MEMORY, (CPU,), {}, CauseKind.CPU),
+        (CauseKind.MEMORY, (CPU,), {"cart": CauseKind.DEPLOY}, CauseKind.DEPLOY),
+        (CauseKind.DEPLOY, (CPU,), {"cart": CauseKind.DEPLOY}, CauseKind.DEPLOY),
+    ],
+)
+def test_the_kind_is_one_that_is_shown(
+    kind: CauseKind, cited: tuple[Evidence, ...], kinds: dict[str, CauseKind], told: CauseKind
+) -> None:
+    cpu = CPU.model_copy(update={"data": '{"metric_kind": "cpu"}', "direction": 1})
+    deploy = DEPLOY.model_copy(update={"data": '{"change_kind": "deploy"}'})
+    known = {CPU.event_id: cpu, DEPLOY.event_id: deploy}
+    given = claim("cart", *cited, author="gpt-4o", kind=kind)
+
+    (passed,) = verified(
+        [given], Findings(tuple(known.values()), CALLS, covered=frozenset(Source), kinds=kinds)
+    ).claims
+
+    assert passed.kind is told
