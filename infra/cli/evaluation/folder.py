@@ -5,17 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from html import escape
 from pathlib import Path
-
-from markdown_it import MarkdownIt
 
 from agents.evaluation.html_page import html_page
 from agents.evaluation.markdown_page import markdown_page
-from agents.evaluation.page_style import STYLE
 from agents.evaluation.results import CaseResult, EvaluationReport, ScenarioResult
 from infra.cli.evaluation.tasks import Done
-from schemas.events import Report
 
 __all__ = ["write_pages", "write_report"]
 
@@ -26,11 +21,11 @@ def write_pages(folder: Path, done: Sequence[Done]) -> tuple[Done, ...]:
     pages.mkdir(parents=True, exist_ok=True)
     kept = []
     for one in done:
-        if one.report is None:
+        if not one.page:
             kept.append(one)
             continue
         name = f"{_name(one.result)}.html"
-        (pages / name).write_text(_page(one.report), encoding="utf-8")
+        (pages / name).write_text(one.page, encoding="utf-8")
         kept.append(replace(one, result=one.result.model_copy(update={"page": f"reports/{name}"})))
     return tuple(kept)
 
@@ -46,14 +41,3 @@ def write_report(folder: Path, report: EvaluationReport) -> None:
 def _name(result: ScenarioResult | CaseResult) -> str:
     told = f"{result.name}-{result.seed}" if isinstance(result, ScenarioResult) else result.case
     return re.sub(r"[^A-Za-z0-9._-]+", "-", told)
-
-
-def _page(report: Report) -> str:
-    """The incident's page from its Markdown, in which HTML of others is text."""
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(report.markdown)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(report.headline)}</title>\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<style>{STYLE}</style></head><body><main>\n<p><a href="../report.html">The evaluation</a></p>\n{body}'
-        "</main></body></html>\n"
-    )

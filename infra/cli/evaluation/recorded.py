@@ -14,6 +14,9 @@ from schemas.events import AlarmRaw, AlarmStatus, ChangeRaw, Event, KpiBatch, Lo
 
 __all__ = ["Recorded", "recorded"]
 
+_SLACK_S = 45.0
+"""Measurements are told in batches, and a clock may be ahead: a little more than the window asks for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -32,14 +35,14 @@ class Recorded:
 def recorded(staged: Staged, scenario: Scenario, history_s: float, after_s: float) -> Recorded:
     """Play until `after_s` seconds behind the first alarm; without one until somebody asks, and as long behind that."""
     events = [event for tick in staged.history(history_s) for event in tick.events]
-    last_s, events_of_alarm = scenario.length_s, False
     onset = staged.plan.start.timestamp() + staged.onset_s
-    ends_at = onset + max(scenario.asked_s + after_s, scenario.length_s)
-    for tick in staged.ticks(staged.onset_s + max(last_s, scenario.asked_s) + after_s + 60.0):
+    watched_s = max(scenario.length_s, scenario.asked_s) + after_s + _SLACK_S
+    ends_at, opened = onset + watched_s, False
+    for tick in staged.ticks(staged.onset_s + watched_s):
         events += tick.events
         now = tick.at.timestamp()
-        if not events_of_alarm and any(_opens(event, onset) for event in tick.events):
-            events_of_alarm, ends_at = True, now + after_s + 30.0
+        if not opened and any(_opens(event, onset) for event in tick.events):
+            opened, ends_at = True, now + after_s + _SLACK_S
         if now >= ends_at:
             break
     return _recorded(events)

@@ -17,11 +17,13 @@ from agents.investigation.settings import InvestigationSettings
 from agents.investigation.verification import CODE
 from infra.cli.evaluation.declared import Scenario
 from infra.cli.evaluation.incident import TENANT, PlayedIncident, play
+from infra.cli.evaluation.logs import logs_aside
 from infra.cli.evaluation.models import ChosenModel, open_model
 from infra.cli.evaluation.suite import SCENARIOS
 from infra.local.shop.staging import Role
 from schemas.errors import TocsinError
 from schemas.events import Report
+from schemas.pages import cited_ids, report_html
 
 __all__ = ["CaseTask", "Done", "ScenarioTask", "Task", "perform"]
 
@@ -51,10 +53,10 @@ Task = ScenarioTask | CaseTask
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A result and the report behind it; None where there was an error. Of a case, everybody suspected, in order."""
+    """A result and the HTML page of the report behind it, empty where there was an error. Of a case, everybody suspected."""
 
     result: ScenarioResult | CaseResult
-    report: Report | None = None
+    page: str = ""
     services: tuple[str, ...] = ()
     indicators: tuple[str, ...] = ()
     folder: Path | None = None
@@ -63,7 +65,8 @@ class Done:
 def perform(task: Task) -> Done:
     """Investigate one incident in an event loop of its own. Does not raise: what goes wrong is in the result's `error`."""
     try:
-        return asyncio.run(_performed(task))
+        with logs_aside():
+            return asyncio.run(_performed(task))
     except TocsinError as error:
         return _broken(task, str(error))
     except Exception as error:  # noqa: BLE001 - the edge: a defect met by one incident must not hide what others show
@@ -103,7 +106,7 @@ def _of_scenario(scenario: Scenario, seed: int, incident: PlayedIncident, told: 
         correct=correct(report, incident.expected),
         spent=_spent(told),
     )
-    return Done(result, report)
+    return Done(result, _page(told))
 
 
 def _of_case(folder: Path, prediction: Prediction) -> Done:
@@ -117,7 +120,12 @@ def _of_case(folder: Path, prediction: Prediction) -> Done:
         indicators=prediction.indicators[:_SHOWN],
         spent=_spent(prediction.answer),
     )
-    return Done(result, report, prediction.services, prediction.indicators, folder)
+    return Done(result, _page(prediction.answer), prediction.services, prediction.indicators, folder)
+
+
+def _page(told: Answer) -> str:
+    cited = set(cited_ids(told.report))
+    return report_html(told.report, [one for one in told.evidence if one.event_id in cited])
 
 
 def _broken(task: Task, error: str) -> Done:

@@ -26,7 +26,7 @@ _RECOVERY_S = 6.0
 _SURGE_RAMP_S = 15.0
 _TRIES = 60
 _HISTORY_STEP_S = 5.0
-_BATCH = 60
+_HISTORY_BATCH, _BATCH = 60, 10
 
 
 class Role(StrEnum):
@@ -149,7 +149,7 @@ class Staged:
         """The time before the start, a tick every 5 s; nothing happens in it."""
         count = int(seconds // _HISTORY_STEP_S)
         moments = [-_HISTORY_STEP_S * (count - 1 - i) for i in range(count)]
-        return played(self.plan, "history", moments, _HISTORY_STEP_S, _BATCH)
+        return played(self.plan, "history", moments, _HISTORY_STEP_S, _HISTORY_BATCH)
 
     def ticks(self, seconds: float) -> Iterator[Tick]:
         """The time after the start, a tick a second."""
