@@ -1,37 +1,27 @@
-"""`tocsin incidents`, `tocsin report`: what happened, and what was found."""
+"""`tocsin incidents`: what happened, and what was found of it."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.markdown import Markdown
 
 from infra.cli.console import emit, out, table, when
 from infra.cli.context import load_settings
 from infra.cli.options import AsJson, DataDir, Limit, TenantName
 from infra.cli.remote.client import ask_api
-from infra.cli.remote.completion import investigation_ids
 from infra.cli.remote.here import ask_here
 from infra.cli.remote.options import ApiKeyText, ApiUrl, ContextName, remote_of
-from infra.cli.remote.place import Endpoint
-from infra.cli.remote.reading import incidents_of, report_of
+from infra.cli.remote.reading import incidents_of
 from infra.cli.tables import Since, since
 from schemas.events import Incident, Report
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.queries.conditions import Scope
 from sinks.clickhouse.queries.incidents import list_incidents
-from sinks.clickhouse.queries.reports import get_report, list_reports
+from sinks.clickhouse.queries.reports import list_reports
 
-__all__ = ["ReportFormat", "incidents", "report", "show_report"]
-
-
-class ReportFormat(StrEnum):
-    PAGE = "page"
-    MARKDOWN = "markdown"
-    JSON = "json"
+__all__ = ["incidents"]
 
 
 def incidents(
@@ -125,57 +115,3 @@ def _brief(found: Report | None) -> dict[str, object] | None:
         "headline": found.headline,
         "services": [cause.service for cause in found.causes],
     }
-
-
-def report(
-    investigation: Annotated[
-        str,
-        typer.Argument(
-            help="The investigation's id; the latest when left out.", autocompletion=investigation_ids
-        ),
-    ] = "",
-    form: Annotated[ReportFormat, typer.Option("--format", help="How to print it.")] = ReportFormat.PAGE,
-    window: Since = "30d",
-    context: ContextName = "",
-    url: ApiUrl = "",
-    key: ApiKeyText = "",
-    tenant: TenantName = None,
-    data: DataDir = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show the report of an investigation."""
-    settings = load_settings(data, tenant)
-    endpoint = remote_of(settings, context, url, key, data, tenant)
-    if endpoint is not None:
-        _show_remote(endpoint, investigation, window, form, as_json=as_json)
-        return
-
-    async def question(clickhouse: ClickHouse) -> Report:
-        wanted = investigation
-        if not wanted:
-            latest = await list_reports(clickhouse, Scope(settings.tenant, *since(window)), limit=1)
-            wanted = latest.rows[0].investigation_id if latest.rows else "latest"
-        return await get_report(clickhouse, tenant=settings.tenant, investigation_id=wanted)
-
-    show_report(ask_here(settings, question), form, as_json=as_json)
-
-
-def _show_remote(
-    endpoint: Endpoint, investigation: str, window: str, form: ReportFormat, *, as_json: bool
-) -> None:
-    found = ask_api(endpoint, lambda api: report_of(api, investigation, since(window)[0]))
-    _show(found, found["markdown"], form, as_json=as_json)
-
-
-def show_report(found: Report, form: ReportFormat, *, as_json: bool) -> None:
-    """Print a report: a page for people, Markdown, or JSON."""
-    _show(found, found.markdown, form, as_json=as_json)
-
-
-def _show(found: object, markdown: str, form: ReportFormat, *, as_json: bool) -> None:
-    if as_json or form is ReportFormat.JSON:
-        emit(found)
-    elif form is ReportFormat.MARKDOWN:
-        typer.echo(markdown)
-    else:
-        out.print(Markdown(markdown))

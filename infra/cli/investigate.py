@@ -13,12 +13,12 @@ import typer
 from infra.cli.console import emit, err, out, when
 from infra.cli.context import Installation, load_installation, load_settings
 from infra.cli.exit_codes import ExitCode
-from infra.cli.incidents import ReportFormat, show_report
 from infra.cli.manual import manual_request
 from infra.cli.options import AsJson, DataDir, TenantName
 from infra.cli.publishing import open_publisher
 from infra.cli.reading import open_topics
 from infra.cli.remote.completion import incident_ids
+from infra.cli.report import ReportFormat, show_report
 from infra.cli.rows import instant
 from infra.cli.tables import address_of, ask
 from infra.runtime.clock import SystemClock

@@ -17,10 +17,10 @@ from infra.cli.case_events import CaseEvents, service_topology
 from infra.cli.console import emit, err
 from infra.cli.context import Installation, load_installation, load_settings
 from infra.cli.demo.screen import Screen
-from infra.cli.incidents import ReportFormat, show_report
 from infra.cli.local_stack import LocalStack
 from infra.cli.options import AsJson, DataDir
 from infra.cli.publishing import open_publisher
+from infra.cli.report import ReportFormat, show_report
 from infra.cli.up import show_event
 from infra.cli.watch import Watcher, watching
 from infra.local.state import read_state

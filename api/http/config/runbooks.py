@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Path, Request, Response
 from pydantic import Field
 
 from api.http.config.items import ConfigItems, Cursor, Page, PageSize, tell, tell_if_new
@@ -13,6 +13,7 @@ from api.http.deps import DepsOf
 from api.http.etags import IfMatch, IfNoneMatch
 from api.http.idempotency import IdempotencyKey, name_for
 from api.http.principal import Configurer, Reader
+from api.http.problem import Problem
 from api.http.route import api_router, problems
 from schemas.control import Runbook
 from schemas.events.base import Name, Record, Text
@@ -30,6 +31,9 @@ class RunbookDraft(Record):
     services: Annotated[tuple[Name, ...], Field(max_length=1_000)] = ()
     """The services that it is about."""
     url: Annotated[str, Field(max_length=2_048)] = ""
+
+
+_Id = Annotated[str, Path(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 async def _items(request: Request) -> ConfigItems[Runbook]:
@@ -70,18 +74,35 @@ async def get_runbook(
     return tell_if_new(response, await items.get(runbook_id), known)
 
 
-@router.put("/{runbook_id}", responses=problems(404, 412, 415, 428))
+@router.put(
+    "/{runbook_id}",
+    responses={201: {"model": Runbook, "description": "A new one"}, **problems(404, 412, 415, 428)},
+)
 async def replace_runbook(
-    runbook_id: str,
+    runbook_id: _Id,
     draft: RunbookDraft,
     response: Response,
-    _by: Configurer,
+    by: Configurer,
     items: _Items,
     if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Runbook:
-    """Change a runbook."""
+    """Change a runbook; with `If-None-Match: *`, keep a new one under an id of the caller's own."""
+    if if_none_match is not None and if_none_match.strip() == "*":
+        first = Runbook(runbook_id=runbook_id, tenant=by.tenant, **dict(draft))
+        response.status_code = 201
+        try:
+            return tell(response, await items.create(runbook_id, first))
+        except Problem as problem:
+            raise _there_already(runbook_id) if problem.status_code == 409 else problem from problem
     changed = await items.replace(runbook_id, if_match, lambda old: old.model_copy(update=dict(draft)))
     return tell(response, changed)
+
+
+def _there_already(runbook_id: str) -> Problem:
+    return Problem(
+        412, "stale", f"There is a runbook {runbook_id} already.", cure="Read it, and send its ETag."
+    )
 
 
 @router.delete("/{runbook_id}", status_code=204, responses=problems(404, 412, 428))

@@ -13,6 +13,7 @@ from rich.panel import Panel
 
 from infra.cli.console import plain
 from infra.cli.demo.feed import Counts
+from infra.cli.report import for_terminal
 from schemas.events import (
     AlarmChanged,
     AlarmRaw,
@@ -98,7 +99,9 @@ class Screen:
 
     def report(self, report: Report) -> None:
         self._console.print(
-            Padding(Panel(Markdown(report.markdown), title="report", border_style="bold"), (1, 0))
+            Padding(
+                Panel(Markdown(for_terminal(report.markdown)), title="report", border_style="bold"), (1, 0)
+            )
         )
 
     def _alarm(self, alarm: AlarmRaw) -> None:

@@ -49,6 +49,14 @@ class ApiClient:
             raise of_response(response.status_code, response.content, self.endpoint)
         return self._object(response)
 
+    async def text(self, path: str, parameters: Parameters | None = None) -> str:
+        """Return the text at the path: a page, a picture."""
+        asked = {name: value for name, value in (parameters or {}).items() if value not in ("", ())}
+        response = await self._sent("GET", path, params=asked)
+        if response.status_code != httpx.codes.OK:
+            raise of_response(response.status_code, response.content, self.endpoint)
+        return response.text
+
     async def send(
         self,
         method: Literal["POST", "PUT"],

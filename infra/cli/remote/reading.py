@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from infra.cli.remote.client import ApiClient
+from infra.cli.remote.client import ApiClient, Parameters
 from schemas.errors import NotFoundError
 
-__all__ = ["costs_of", "evidence_of", "incidents_of", "report_of"]
+__all__ = ["Row", "costs_of", "evidence_of", "incidents_of", "report_of", "report_text_of"]
 
 Row = dict[str, Any]
 """A JSON object of the API; fields that this version does not know stay in it."""
@@ -36,6 +36,11 @@ async def report_of(api: ApiClient, investigation: str, start: datetime) -> Row:
             raise NotFoundError("there is no report of this time", cure="Look further back with --since.")
         investigation = latest[0]["investigation_id"]
     return await api.get(f"/v1/reports/{quote(investigation, safe='')}", {"format": "json"})
+
+
+async def report_text_of(api: ApiClient, investigation: str, asked: Parameters, file: str = "") -> str:
+    """Return a report as a page, or one of its pictures. Raises NotFoundError."""
+    return await api.text(f"/v1/reports/{quote(investigation, safe='')}{file}", asked)
 
 
 async def evidence_of(api: ApiClient, investigation: str, *, step: str, limit: int) -> list[Row]:

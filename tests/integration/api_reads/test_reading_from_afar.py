@@ -39,6 +39,7 @@ from tests.fakes import full_events as full
 from tests.fakes.api import Bucket, make_api
 from tests.fakes.api_reads import Said, SpokenFeed, TablesInMemory, make_reads
 from tests.fakes.certificates import make_authority
+from tests.fakes.html_reading import read_page, read_svg
 from tests.integration.api_reads.serving import serve
 
 
@@ -181,6 +182,19 @@ async def test_evidence_costs_and_reports_are_shown_as_at_home() -> None:
     assert sql == "SELECT 1\n"
     assert (report["investigation_id"], report["tenant"]) == ("inv_1", "acme")
     assert page == "# It was the cart\n"
+
+
+async def test_a_report_is_written_to_files_as_at_home(tmp_path: Path) -> None:
+    async with desk(tables()) as here:
+        await here.run("report", "inv_1", "--out", str(tmp_path / "page.html"))
+        await here.run("report", "inv_1", "--form", "postmortem", "--out", str(tmp_path / "ticket.md"))
+        shown = (await here.run("report", "inv_1", "--form", "postmortem")).stdout
+
+    read_page((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert "(inv_1/figures/1.svg)" in (tmp_path / "ticket.md").read_text(encoding="utf-8")
+    read_svg((tmp_path / "inv_1" / "figures" / "1.svg").read_text(encoding="utf-8"))
+    read_svg((tmp_path / "inv_1" / "topology.svg").read_text(encoding="utf-8"))
+    assert "Postmortem, draft" in shown
 
 
 async def test_findings_are_followed_as_they_are_made() -> None:

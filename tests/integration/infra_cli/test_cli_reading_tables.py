@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 
-from schemas.errors import NotFoundError
+from schemas.errors import InvalidRequestError, NotFoundError
 from schemas.events import CostKind, Incident, IncidentTransition, Usage, Verdict
 from tests.fakes import full_events as full
+from tests.fakes.html_reading import read_page, read_svg
 from tests.integration.infra_cli.installed import LONG_AGO, Installed
 
 pytestmark = pytest.mark.clickhouse
@@ -97,6 +102,42 @@ def test_a_report_is_shown_as_page_markdown_or_json(tables: Installed) -> None:
     (by_flag,) = tables.json("report", "inv_1")
     assert by_flag["markdown"].startswith("# Cart")
     assert by_flag["tenant"] == tables.tenant
+
+
+def test_a_report_is_written_to_files_that_need_nothing_else(tables: Installed, tmp_path: Path) -> None:
+    told = full.report(tables.tenant, "inv_1", markdown="")
+    tables.land(told, full.evidence(tables.tenant, "inv_1", event_id="ev_1", statement="cpu of cart rose"))
+
+    for name in ("page.html", "ticket.md", "event.json"):
+        tables.run("report", "inv_1", "--out", str(tmp_path / name))
+    page = read_page((tmp_path / "page.html").read_text(encoding="utf-8"))
+    ticket = (tmp_path / "ticket.md").read_text(encoding="utf-8")
+
+    assert "cpu of cart rose" in page.text
+    assert "svg" in page.tags
+    assert json.loads((tmp_path / "event.json").read_text(encoding="utf-8")) == told.model_dump(mode="json")
+    linked = re.findall(r"\]\((\S+\.svg)\)", ticket)
+    assert linked == ["inv_1/figures/1.svg", "inv_1/topology.svg"]
+    for file in linked:
+        read_svg((tmp_path / file).read_text(encoding="utf-8"))
+
+
+def test_a_report_has_the_form_of_a_postmortem_too(tables: Installed) -> None:
+    tables.land(full.report(tables.tenant, "inv_1"))
+
+    text = tables.run("report", "inv_1", "--form", "postmortem", "--format", "markdown").stdout
+    page = tables.run("report", "inv_1", "--form", "postmortem").stdout
+    html = tables.run("report", "inv_1", "--form", "postmortem", "--format", "html").stdout
+
+    assert text.startswith("# Postmortem, draft, 2026-11-20: ")
+    assert "For people to fill in." in page
+    assert ".svg" not in page
+    assert html.startswith("<!DOCTYPE html>")
+
+
+def test_a_file_that_says_nothing_of_what_it_holds_is_refused(tables: Installed, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequestError, match="what shall report hold"):
+        tables.run("report", "inv_1", "--out", str(tmp_path / "report"))
 
 
 def test_without_an_id_the_latest_report_is_shown(tables: Installed) -> None:
