@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import typer
@@ -13,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from agents.evaluation.results import About, CaseResult, compiled
 from infra.cli import console, dlq, send, up
-from infra.cli import eval as evaluation
 from infra.cli.demo.screen import Screen
+from infra.cli.evaluation import told
 from infra.cli.rows import BadRow, Parsed
 from infra.local.events import Exited, GaveUp, ProcessEvent, Ready, Restarting, Started, Stopped
 from schemas.errors import UnavailableError
@@ -102,8 +102,9 @@ def test_why_a_letter_was_not_sent_is_quoted_as_it_is(text: str, monkeypatch: py
 
 @pytest.mark.parametrize("text", AWKWARD)
 def test_why_a_case_failed_is_quoted_as_it_is(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = shown(monkeypatch, evaluation, "err")
-    evaluation._tell([], [(Path("case"), f"<{text}>")], as_json=True)
+    stream = shown(monkeypatch, told, "err")
+    failed = CaseResult(case="set/case", dataset="set", error=f"<{text}>")
+    told.tell(compiled(About(made_at=AT, command="tocsin eval"), cases=[failed]), as_json=True)
     assert f"<{text}>" in stream.getvalue()
 
 
