@@ -6,16 +6,22 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
+from agents.analysis.robust import MAD_TO_SIGMA
 from agents.analysis.signals import CallStats, Topology, Window
 from agents.analysis.words import figure
 
-__all__ = ["analyse_calls", "learned_topology"]
+__all__ = ["analyse_calls", "learned_topology", "told_by_calls"]
 
-# Own time must grow by half of what a call took before to score 1: two intervals of traces differ easily by a fifth.
+# Own time must grow by half of what a call took before to score 1, and by four times its usual wander.
 _NOTABLE_SHARE = 0.5
+_NOTABLE_SIGMAS = 4.0
+# Fewer intervals before do not show what is usual, nor by how much that wanders.
+_MIN_INTERVALS = 3
 _MIN_CALLS = 4.0
-# Traces of one interval do not tell how much a service's latency wanders on its own: never sure beyond this.
+# Percentiles of a few intervals do not tell a service's own time exactly: never sure beyond this.
 _CEILING = 3.0
 
 
@@ -51,25 +57,59 @@ def learned_topology(calls: Iterable[CallStats]) -> Topology:
     return Topology(calls={s: frozenset(t) for s, t in targets.items()}, nodes=frozenset(nodes))
 
 
+def told_by_calls(learned: Topology) -> Finding:
+    """The finding that a topology was learned from recorded calls: these were made, so it is certain."""
+    many = sum(len(callees) for callees in learned.calls.values())
+    return Finding(
+        source=Source.TOPOLOGY,
+        kind=FindingKind.LEARNED_CALL,
+        service="",
+        subject=f"|calls|{FindingKind.LEARNED_CALL}",
+        statement=(
+            f"No topology was given: who calls whom was learned from recorded calls, "
+            f"{many} between {len(learned.nodes)} services"
+        ),
+        data={"calls": many, "services": len(learned.nodes), "certainty": 1.0},
+    )
+
+
 def analyse_calls(calls: Sequence[CallStats], window: Window) -> tuple[Finding, ...]:
     """One finding a service whose own share of its latency grew notably, strongest first; else `no_data`.
 
     The share is what the calls it answers take, less what its own calls to others take, averaged over its calls.
+    Wants calls in the window, and in three intervals before it: the first minutes of a fault are no normal life.
     """
-    split = _split(calls, window)
-    before = _totals(c for c in calls if window.baseline_start <= c.time < split)
-    after = _totals(c for c in calls if split <= c.time <= window.end)
-    if not before or not after:
+    earlier = [c for c in calls if window.baseline_start <= c.time < window.start]
+    before = _totals(earlier)
+    after = _totals(c for c in calls if window.start <= c.time <= window.end)
+    if not before or not after or len({c.time for c in earlier}) < _MIN_INTERVALS:
         return (_no_data(),)
-    findings = [_finding(s, before, after) for s in sorted({service for _, service, _ in after})]
+    wander = _wander(earlier)
+    services = sorted({service for _, service, _ in after})
+    findings = [_finding(s, before, after, wander.get(s, 0.0)) for s in services]
     found = [f for f in findings if f is not None]
     return tuple(sorted(found, key=lambda f: (-(f.score or 0.0), f.subject)))
 
 
-def _split(calls: Sequence[CallStats], window: Window) -> float:
-    """The window's start; where no call was recorded before it, the middle one of the recorded intervals."""
-    times = sorted({c.time for c in calls if window.baseline_start <= c.time <= window.end})
-    return window.start if not times or times[0] < window.start else times[len(times) // 2]
+def _wander(earlier: Sequence[CallStats]) -> dict[str, float]:
+    """By how much what a call to each service takes usually differs from interval to interval, in robust sigmas."""
+    intervals: dict[str, dict[float, tuple[float, float]]] = {}
+    for call in earlier:
+        typical = _typical(call)
+        if typical is not None:
+            times = intervals.setdefault(call.service, {})
+            count, total = times.get(call.time, (0.0, 0.0))
+            times[call.time] = count + call.count, total + call.count * typical
+    levels = {
+        s: np.array([total / count for count, total in times.values()]) for s, times in intervals.items()
+    }
+    return {s: MAD_TO_SIGMA * float(np.median(np.abs(own - np.median(own)))) for s, own in levels.items()}
+
+
+def _typical(call: CallStats) -> float | None:
+    """What a call took in milliseconds; None for one within a service, or that cannot be counted."""
+    typical = (call.p50_ms + call.p95_ms) / 2
+    return None if call.caller == call.service or not call.count > 0 or math.isnan(typical) else typical
 
 
 def _totals(calls: Iterable[CallStats]) -> _Calls:
@@ -77,8 +117,8 @@ def _totals(calls: Iterable[CallStats]) -> _Calls:
     counts: dict[_Key, float] = {}
     times: dict[_Key, float] = {}
     for call in calls:
-        typical = (call.p50_ms + call.p95_ms) / 2
-        if call.caller == call.service or not call.count > 0 or math.isnan(typical):
+        typical = _typical(call)
+        if typical is None:
             continue
         key = call.caller, call.service, call.operation
         counts[key] = counts.get(key, 0.0) + call.count
@@ -97,14 +137,15 @@ def _slowdown(keys: Iterable[_Key], before: _Calls, after: _Calls) -> _Slowdown 
     return _Slowdown(count, old, new - old)
 
 
-def _finding(service: str, before: _Calls, after: _Calls) -> Finding | None:
+def _finding(service: str, before: _Calls, after: _Calls, wander: float) -> Finding | None:
     answered = _slowdown([k for k in after if k[1] == service], before, after)
     if answered is None or answered.before_ms <= 0:
         return None
     made = _slowdown([k for k in after if k[0] == service], before, after)
     others = made.grown_ms * made.count / answered.count if made else 0.0
     own = min(answered.grown_ms, answered.grown_ms - others)
-    score = min(own / (_NOTABLE_SHARE * answered.before_ms), _CEILING)
+    notable = max(_NOTABLE_SHARE * answered.before_ms, _NOTABLE_SIGMAS * wander)
+    score = min(own / notable, _CEILING)
     if score < 1:
         return None
     before_ms, after_ms = answered.before_ms, answered.before_ms + answered.grown_ms
@@ -136,5 +177,5 @@ def _no_data() -> Finding:
         kind=FindingKind.NO_DATA,
         service="",
         subject=f"calls||{FindingKind.NO_DATA}",
-        statement="No calls were recorded on both sides of the window's start",
+        statement="No calls were recorded in the window, or too few before it to know what is usual",
     )

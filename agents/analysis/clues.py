@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
 from agents.analysis.metrics import RESOURCES, SYMPTOMS, WAITING
 
-__all__ = ["Clue", "clues_of", "is_bad", "strength_of"]
+__all__ = ["Clue", "clues_of", "is_bad", "strength_of", "strength_parts"]
 
 # How much a notable shift of each kind of metric speaks against its owner. A resource belongs to the service;
 # latency and errors come from it or from whom it calls; its traffic is mostly its callers' doing.
@@ -66,6 +66,14 @@ def strength_of(clues: Sequence[Clue]) -> float:
     for clue in clues:
         best[clue.kind] = max(best.get(clue.kind, 0.0), clue.strength)
     return sum(math.ldexp(value, -place) for place, value in enumerate(sorted(best.values(), reverse=True)))
+
+
+def strength_parts(clues: Iterable[Clue]) -> list[tuple[Clue, float]]:
+    """The clues that make up the combined strength, and how much of it each is, largest first."""
+    best: dict[CauseKind, Clue] = {}
+    for clue in sorted(clues, key=lambda c: (-c.strength, c.finding.subject)):
+        best.setdefault(clue.kind, clue)
+    return [(clue, math.ldexp(clue.strength, -place)) for place, clue in enumerate(best.values())]
 
 
 def is_bad(finding: Finding) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Cause", "CauseKind", "Finding", "FindingKind", "Ruling", "Source"]
+__all__ = ["Cause", "CauseKind", "Contribution", "Finding", "FindingKind", "Part", "Ruling", "Source"]
 
 Scalar = str | float | int | bool | None
 
@@ -93,8 +93,31 @@ class Finding(_Frozen):
     data: Mapping[str, Scalar] = Field(default_factory=dict)
 
 
+class Part(StrEnum):
+    """Why a finding adds to a cause's score."""
+
+    SHOWN = "shown"
+    """The service shows it, and nobody else explains it."""
+    EXPLAINS = "explains"
+    """Another service shows it, and this one explains it."""
+    CHANGED = "changed"
+    """It was changed just before it began to show anything."""
+
+
+class Contribution(_Frozen):
+    """What one finding (its `subject`, and the service that shows it) adds to a cause's score."""
+
+    finding: str
+    service: str
+    amount: Annotated[float, Field(ge=0)]
+    part: Part = Part.SHOWN
+
+
 class Cause(_Frozen):
-    """A candidate cause with what supports it: `findings` are subjects of findings, strongest first."""
+    """A candidate cause with what supports it: `findings` are subjects of findings, strongest first.
+
+    `contributions` add up to `score`, largest first; none where nothing was found against the service.
+    """
 
     service: str
     kind: CauseKind
@@ -103,6 +126,7 @@ class Cause(_Frozen):
     score: float
     statement: str
     findings: tuple[str, ...] = ()
+    contributions: tuple[Contribution, ...] = ()
 
 
 class Ruling(_Frozen):

@@ -1,32 +1,24 @@
-"""One ranking of causes from everything found, with what supports each and who was ruled out.
-
-A service's score is what only it can answer for (its resources, its log lines, its changes), plus those of its
-symptoms that no service it calls explains, plus a part of the symptoms of others that it explains.
-"""
+"""One ranking of causes from everything found, with what supports each and who was ruled out."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agents.analysis.clues import Clue, clues_of, strength_of
-from agents.analysis.findings import Cause, CauseKind, Finding, FindingKind, Ruling, Source
+from agents.analysis.calibration import confidences
+from agents.analysis.clues import Clue, clues_of
+from agents.analysis.comovement import learned_calls
+from agents.analysis.findings import Cause, CauseKind, Contribution, Finding, FindingKind, Ruling, Source
 from agents.analysis.instances import lifted, rolled_up
 from agents.analysis.metrics import RESOURCES, nature_of
+from agents.analysis.nearness import nearer
 from agents.analysis.relevance import felt, relevant
 from agents.analysis.signals import Topology
-from agents.analysis.topology import Explanation, distances, explanations
+from agents.analysis.topology import Explanation, explanations
+from agents.analysis.weighing import Addend, Standing, total, weighed
 
 __all__ = ["Ranking", "rank_causes"]
 
-_EXPLAINS_OTHERS = 0.35
-# A service the alarmed one never calls can hardly have raised its alarm.
-_UNREACHABLE = 0.8
-_CHANGED = 0.25
-_OUTSIDE = 0.6
-_ISOLATED = 0.4
 # Among hundreds of series one may touch the notable by chance; well past it, or two, are no chance.
 _ALONE = 1.5
 _TOGETHER = 2
@@ -80,84 +72,20 @@ def rank_causes(
     """
     graph = lifted(topology)
     clues = felt(rolled_up(clues_of(findings), topology), graph)
-    clues = relevant(clues, nature_of(alarm_indicator).kind)
-    explained = explanations(clues, graph)
+    clues = nearer(relevant(clues, nature_of(alarm_indicator).kind), graph, alarm_service)
+    explained = explanations(clues, graph, learned_calls(findings))
     seen = candidates or frozenset(clues) | topology.nodes | frozenset(topology.calls)
-    reach = distances(graph, alarm_service)
-    isolated = _isolated(seen, topology)
-    outside = _seen_from_outside(clues, graph)
-    scores = {
-        s: _score(s, clues, explained)
-        * _reachable(s, alarm_service, reach)
-        * (_OUTSIDE if s in outside else 1.0)
-        * (_ISOLATED if s in isolated else 1.0)
-        for s in seen
-    }
+    standing = Standing.of(seen, clues, topology, graph, alarm_service)
+    parts = {service: weighed(service, clues, explained, standing) for service in seen}
+    scores = {service: total(addends) for service, addends in parts.items()}
     abnormal = _is_abnormal(findings)
     ordered = sorted(seen, key=lambda s: (-scores[s], s))
-    confidence = _confidences([scores[s] for s in ordered], abnormal=abnormal)
+    sure = confidences([scores[s] for s in ordered])
     causes = tuple(
-        _cause(service, clues.get(service, ()), scores[service], sure)
-        for service, sure in zip(ordered, confidence, strict=True)
+        _cause(service, clues.get(service, ()), parts[service], scores[service], one if abnormal else 0.0)
+        for service, one in zip(ordered, sure, strict=True)
     )
     return Ranking(causes, _rulings(clues, explained, ordered), abnormal, _coverage(findings))
-
-
-def _score(service: str, clues: Mapping[str, Sequence[Clue]], explained: Mapping[str, Explanation]) -> float:
-    own = clues.get(service, ())
-    share = explained[service].share if service in explained else 0.0
-    firm = [clue for clue in own if clue.own]
-    soft = [_weakened(clue, 1.0 - share) for clue in own if not clue.own]
-    score = strength_of([*firm, *soft])
-    # Only what others cannot explain by somebody deeper counts for having explained them.
-    helped = [
-        strength_of([c for c in clues[e.service] if not c.own and c.bad]) * e.share
-        for e in explained.values()
-        if e.by == service
-    ]
-    score += _EXPLAINS_OTHERS * min(max(helped, default=0.0), score) * (1.0 - share)
-    changed = any(c.finding.kind is FindingKind.RECENT_CHANGE for c in own) and len(own) > 1
-    return score * (1.0 + _CHANGED * changed)
-
-
-def _weakened(clue: Clue, by: float) -> Clue:
-    return Clue(clue.service, clue.kind, clue.strength * by, clue.own, clue.bad, clue.finding)
-
-
-def _reachable(service: str, alarm_service: str, reach: Mapping[str, int]) -> float:
-    return 1.0 if not alarm_service or not reach or service in reach else _UNREACHABLE
-
-
-def _isolated(seen: frozenset[str], topology: Topology) -> set[str]:
-    """Services that a known call graph does not know: no traffic was seen on them, their trouble hardly travels."""
-    if not topology.calls:
-        return set()
-    callees = {callee for targets in topology.calls.values() for callee in targets}
-    placed = {*topology.hosted_on, *topology.hosted_on.values(), *topology.instance_of}
-    return set(seen) - topology.nodes - callees - set(topology.calls) - placed
-
-
-def _seen_from_outside(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> set[str]:
-    """Services that call nobody, have one caller, and report nothing but latency, errors and traffic.
-
-    Such figures may well be the caller's own, taken at its end of the line (an endpoint, a load balancer).
-    """
-    callers = Counter(callee for callees in topology.calls.values() for callee in callees)
-    return {
-        service
-        for service, own in clues.items()
-        if callers[service] == 1
-        and not topology.calls.get(service)
-        and all(c.finding.data.get("instrumented") is False for c in own)
-    }
-
-
-def _confidences(scores: Sequence[float], *, abnormal: bool) -> list[float]:
-    """Each score's share of all scores (cubed: a long weak tail is no rival), times how much evidence there is."""
-    total = sum(score**3 for score in scores)
-    if total <= 0 or not abnormal:
-        return [0.0 for _ in scores]
-    return [score**3 / total * (1.0 - math.exp(-score / 2.0)) for score in scores]
 
 
 def _is_abnormal(findings: Iterable[Finding]) -> bool:
@@ -187,7 +115,9 @@ def _convicts(clue: Clue) -> bool:
     )
 
 
-def _cause(service: str, clues: Sequence[Clue], score: float, confidence: float) -> Cause:
+def _cause(
+    service: str, clues: Sequence[Clue], addends: Sequence[Addend], score: float, confidence: float
+) -> Cause:
     lead = _lead(clues)
     if lead is None:
         return Cause(
@@ -206,6 +136,14 @@ def _cause(service: str, clues: Sequence[Clue], score: float, confidence: float)
         score=score,
         statement=lead.finding.statement,
         findings=tuple(dict.fromkeys(clue.finding.subject for clue in cited)),
+        contributions=tuple(_contribution(addend) for addend in addends),
+    )
+
+
+def _contribution(addend: Addend) -> Contribution:
+    finding = addend.clue.finding
+    return Contribution(
+        finding=finding.subject, service=finding.service, amount=addend.amount, part=addend.part
     )
 
 

@@ -1,44 +1,41 @@
-"""Which anomalous services explain which: symptoms travel from the called to the caller.
-
-A caller's latency or errors are explained by a service it calls when that one is anomalous itself and, for latency,
-when it slowed by enough to matter for the caller: two milliseconds do not explain two hundred.
-"""
+"""Which anomalous services explain which: symptoms travel from the called to the caller."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from agents.analysis.clues import Clue, clues_of, strength_of
-from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
-from agents.analysis.metrics import RESOURCES, WAITING
+from agents.analysis.comovement import learned_calls
+from agents.analysis.findings import Finding, FindingKind, Source
+from agents.analysis.profiles import NOTHING, Profile
 from agents.analysis.relevance import felt
 from agents.analysis.signals import Topology
+from agents.analysis.ties import floods, greed, share
 
 __all__ = ["Explanation", "analyse_topology", "distances", "explanations"]
 
-# A callee that slowed by this share of its caller's slow-down explains it in full: a caller may call it several times.
-_FULL_SHARE = 0.3
 # Below this share of the symptom explained, the caller still answers for itself.
 _WORTH_SAYING = 0.5
-_OTHER_KIND = 0.6
 # A shared host is a weaker tie than a call: the neighbour may be greedy without hurting anyone.
 _NEIGHBOUR = 0.8
-_FLOOD = 1.5
-_MULTIPLE = 2.0
-_LITTLE = 0.3
-_NO_ERRORS = frozenset({CauseKind.LATENCY, CauseKind.TRAFFIC, CauseKind.UNKNOWN})
+_NOTHING_LEARNED: Mapping[tuple[str, str], float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`share` (0 to 1) of the symptoms of `service` come from `by`, to which it has this `tie` ("calls")."""
+    """`share` (0 to 1) of the symptoms of `service` come from `by`, to which it has this `tie` ("calls").
+
+    A tie that was learned has a `certainty` below 1, and the share is never more than that.
+    """
 
     service: str
     by: str
     share: float
     tie: str = "calls"
+    certainty: float = 1.0
 
 
 def distances(topology: Topology, origin: str) -> dict[str, int]:
@@ -56,32 +53,84 @@ def distances(topology: Topology, origin: str) -> dict[str, int]:
     return steps
 
 
-def explanations(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> dict[str, Explanation]:
+def explanations(
+    clues: Mapping[str, Sequence[Clue]],
+    topology: Topology,
+    learned: Mapping[tuple[str, str], float] = _NOTHING_LEARNED,
+) -> dict[str, Explanation]:
     """The best explanation of each service's symptoms, where there is any.
 
-    By one it calls, by a greedy neighbour on its host, or by a caller that floods it.
+    By one it calls, by a greedy neighbour on its host, or by a caller that floods it. `learned` are certainties
+    of calls (caller, callee) that nobody has told of: by one of those no more is explained than is certain.
     """
-    hosts = _hosts(clues, topology)
-    callers = _callers(topology)
+    profiles = {service: Profile.of(own) for service, own in sorted(clues.items())}
+    ties = _Ties.of(clues, profiles, topology, learned)
     found: dict[str, Explanation] = {}
-    for service, own in sorted(clues.items()):
-        options = [
-            Explanation(service, callee, _share(own, clues[callee]))
-            for callee in sorted(_reached(service, clues, topology))
-        ]
-        options += [
-            Explanation(service, mate, _NEIGHBOUR * _greed(own, clues[mate]), f"shares {hosts[service]} with")
-            for mate in sorted(clues)
-            if mate != service and hosts.get(service) and hosts.get(mate) == hosts[service]
-        ]
-        options += [
-            Explanation(service, caller, 1.0, "is flooded by")
-            for caller in sorted(callers.get(service, ()))
-            if _floods(clues.get(caller, ()), own)
-        ]
+    for service, profile in profiles.items():
+        options = _by_callers(service, profiles, ties)
+        if profile.symptom > 0:
+            options = [*_by_callees(service, profiles, ties), *_by_mates(service, profiles, ties), *options]
         if options:
-            found[service] = max(options, key=lambda e: e.share)
+            # Of those that explain as much, the one with more against it; the name decides between equals alone.
+            found[service] = max(options, key=lambda e: (e.share, profiles[e.by].strength))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Ties:
+    """Who is tied to whom in what way; `greedy` are those of a host that took notably more of anything."""
+
+    topology: Topology
+    callers: Mapping[str, set[str]]
+    hosts: Mapping[str, str]
+    greedy: Mapping[str, Sequence[str]]
+    guessed: Mapping[str, Mapping[str, float]]
+
+    @classmethod
+    def of(
+        cls,
+        clues: Mapping[str, Sequence[Clue]],
+        profiles: Mapping[str, Profile],
+        topology: Topology,
+        learned: Mapping[tuple[str, str], float],
+    ) -> _Ties:
+        hosts = _hosts(clues, topology)
+        greedy: dict[str, list[str]] = {}
+        for service, profile in profiles.items():
+            if hosts.get(service) and profile.taken:
+                greedy.setdefault(hosts[service], []).append(service)
+        guessed: dict[str, dict[str, float]] = {}
+        for (caller, callee), certainty in sorted(learned.items()):
+            guessed.setdefault(caller, {})[callee] = certainty
+        return cls(topology, _callers(topology), hosts, greedy, guessed)
+
+
+def _by_callees(service: str, profiles: Mapping[str, Profile], ties: _Ties) -> list[Explanation]:
+    own = profiles[service]
+    reached = _reached(service, profiles, ties.topology)
+    options = [Explanation(service, callee, share(own, profiles[callee])) for callee in sorted(reached)]
+    return options + [
+        Explanation(service, callee, certainty * share(own, profiles[callee]), "moves with", certainty)
+        for callee, certainty in ties.guessed.get(service, {}).items()
+        if callee in profiles and callee not in reached and callee != service
+    ]
+
+
+def _by_mates(service: str, profiles: Mapping[str, Profile], ties: _Ties) -> list[Explanation]:
+    own, host = profiles[service], ties.hosts.get(service, "")
+    return [
+        Explanation(service, mate, _NEIGHBOUR * greed(own, profiles[mate]), f"shares {host} with")
+        for mate in ties.greedy.get(host, ())
+        if mate != service
+    ]
+
+
+def _by_callers(service: str, profiles: Mapping[str, Profile], ties: _Ties) -> list[Explanation]:
+    return [
+        Explanation(service, caller, 1.0, "is flooded by")
+        for caller in sorted(ties.callers.get(service, ()))
+        if floods(profiles.get(caller, NOTHING), profiles[service])
+    ]
 
 
 def _callers(topology: Topology) -> dict[str, set[str]]:
@@ -90,32 +139,6 @@ def _callers(topology: Topology) -> dict[str, set[str]]:
         for callee in callees:
             callers.setdefault(callee, set()).add(caller)
     return callers
-
-
-def _floods(caller: Sequence[Clue], callee: Sequence[Clue]) -> bool:
-    """Whether a callee's trouble is the load that its caller makes: many more calls of the one without more of the other.
-
-    The caller must show something of its own (a change, a resource), the callee no errors: those would be retried,
-    and make calls themselves.
-    """
-    grown, asked = _traffic(callee), _traffic(caller)
-    suspicious = any(
-        c.own and c.bad and c.kind is not CauseKind.TRAFFIC and c.strength > _LITTLE for c in caller
-    )
-    failing = any(c.kind is CauseKind.ERRORS and c.bad and not c.own and c.strength > _LITTLE for c in callee)
-    return suspicious and not failing and grown >= _FLOOD * max(asked, 1.0)
-
-
-def _traffic(clues: Sequence[Clue]) -> float:
-    """How many times as much traffic as before, 1 where it did not notably change."""
-    ratios = [
-        ratio
-        for clue in clues
-        if clue.kind is CauseKind.TRAFFIC
-        and clue.finding.kind is not FindingKind.NORMAL
-        and isinstance(ratio := clue.finding.data.get("ratio"), (int, float))
-    ]
-    return max(ratios, default=1.0)
 
 
 def _hosts(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> dict[str, str]:
@@ -128,30 +151,7 @@ def _hosts(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> dict[str,
     return named | dict(topology.hosted_on)
 
 
-def _greed(sufferer: Sequence[Clue], neighbour: Sequence[Clue]) -> float:
-    """How much of a service's symptoms a neighbour's taking of the host's resources explains, 0 to 1.
-
-    Only a neighbour that took notably more of a resource, and more than the sufferer itself, explains any. Where the
-    sufferer is measured to wait for what others hold, it explains all.
-    """
-    symptom = strength_of([c for c in sufferer if not c.own and c.bad])
-    taken, mine = _taken(neighbour), _taken(sufferer)
-    greedy = [amount for kind, amount in taken.items() if amount >= 1.0 and amount > mine.get(kind, 0.0)]
-    if not greedy or symptom <= 0:
-        return 0.0
-    starves = any(c.finding.data.get("starved") and c.bad and c.strength >= 1.0 for c in sufferer)
-    return 1.0 if starves else min(1.0, max(greedy) / symptom)
-
-
-def _taken(clues: Sequence[Clue]) -> dict[CauseKind, float]:
-    taken: dict[CauseKind, float] = {}
-    for clue in clues:
-        if clue.own and clue.bad and clue.kind in RESOURCES and not clue.finding.data.get("load_explained"):
-            taken[clue.kind] = max(taken.get(clue.kind, 0.0), clue.strength)
-    return taken
-
-
-def _reached(service: str, clues: Mapping[str, Sequence[Clue]], topology: Topology) -> set[str]:
+def _reached(service: str, known: Container[str], topology: Topology) -> set[str]:
     """Services with clues that are called directly, or through services nothing is known about."""
     reached: set[str] = set()
     seen = {service}
@@ -161,67 +161,11 @@ def _reached(service: str, clues: Mapping[str, Sequence[Clue]], topology: Topolo
         if callee in seen:
             continue
         seen.add(callee)
-        if callee in clues:
+        if callee in known:
             reached.add(callee)
         else:
             queue.extend(topology.calls.get(callee, frozenset()))
     return reached
-
-
-def _share(caller: Sequence[Clue], callee: Sequence[Clue]) -> float:
-    symptoms = [c for c in caller if not c.own and c.bad]
-    symptom = strength_of(symptoms)
-    if symptom <= 0 or _floods(caller, callee):
-        return 0.0
-    cause = strength_of([c for c in callee if c.bad and c.kind is not CauseKind.TRAFFIC])
-    return min(1.0, cause / symptom) * _latency_fit(caller, callee) * _kind_fit(symptoms, callee)
-
-
-def _kind_fit(symptoms: Sequence[Clue], callee: Sequence[Clue]) -> float:
-    """Waiting is explained by whatever is wrong with the callee; errors best by errors, for few calls time out."""
-    theirs = {c.kind for c in callee if c.bad}
-    leading = max(symptoms, key=lambda c: (c.strength, c.kind)).kind
-    return 1.0 if leading is not CauseKind.ERRORS or theirs - _NO_ERRORS else _OTHER_KIND
-
-
-def _latency_fit(caller: Sequence[Clue], callee: Sequence[Clue]) -> float:
-    """How much of the caller's slow-down the callee's can account for; 1 where either has no latency to compare.
-
-    A queue multiplies: once calls hold a caller's connections for several times as long, its requests wait for
-    those before them, and the times no longer compare.
-    """
-    theirs, ours = _slowed(callee), _slowed(caller)
-    if not ours or not theirs or (_queues(caller) and _multiplied(callee)):
-        return 1.0
-    shared = ours.keys() & theirs.keys()
-    ratios = [theirs[metric] / ours[metric] for metric in shared]
-    ratio = max(ratios) if ratios else max(theirs.values()) / max(ours.values())
-    return min(1.0, ratio / _FULL_SHARE)
-
-
-def _queues(caller: Sequence[Clue]) -> bool:
-    return any(c.kind in WAITING and c.bad and c.strength >= 1.0 for c in caller)
-
-
-def _multiplied(callee: Sequence[Clue]) -> bool:
-    return any(
-        c.kind is CauseKind.LATENCY
-        and isinstance(ratio := c.finding.data.get("ratio"), (int, float))
-        and ratio >= _MULTIPLE
-        for c in callee
-    )
-
-
-def _slowed(clues: Sequence[Clue]) -> dict[str, float]:
-    """By how much each latency metric of a service rose, in its own unit; what fell is left out."""
-    return {
-        clue.finding.indicator: after - before
-        for clue in clues
-        if clue.kind is CauseKind.LATENCY
-        and isinstance(before := clue.finding.data.get("before"), (int, float))
-        and isinstance(after := clue.finding.data.get("after"), (int, float))
-        and after > before
-    }
 
 
 def analyse_topology(
@@ -230,12 +174,17 @@ def analyse_topology(
     """Findings on how anomalies hang together: explained callers as symptoms, and the deepest anomalies.
 
     `candidates` restricts who may be named as a deepest anomaly; empty restricts nobody. Without a topology the
-    answer is one `no_data` finding.
+    answer is one `no_data` finding, unless `findings` tell of learned calls.
     """
-    if not topology.calls and not topology.hosted_on:
+    learned = learned_calls(findings)
+    if not topology.calls and not topology.hosted_on and not learned:
         return (_no_data(),)
     clues = felt(clues_of(findings), topology)
-    explained = {s: e for s, e in explanations(clues, topology).items() if e.share >= _WORTH_SAYING}
+    explained = {
+        s: e
+        for s, e in explanations(clues, topology, learned).items()
+        if e.share >= _WORTH_SAYING * e.certainty
+    }
     symptoms = [_symptom(e) for e in explained.values()]
     steps = distances(topology, alarm_service)
     deepest = [
@@ -256,11 +205,15 @@ def _symptom(explanation: Explanation) -> Finding:
         subject=f"{explanation.service}|{explanation.by}|{FindingKind.SYMPTOM}",
         statement=(
             f"{explanation.service} {explanation.tie} {explanation.by}, whose anomaly accounts for "
-            f"{explanation.share:.0%} of its symptoms"
+            f"{explanation.share:.0%} of its symptoms{_doubt(explanation)}"
         ),
         score=explanation.share,
-        data={"by": explanation.by, "share": explanation.share},
+        data={"by": explanation.by, "share": explanation.share, "certainty": explanation.certainty},
     )
+
+
+def _doubt(explanation: Explanation) -> str:
+    return "" if explanation.certainty == 1.0 else " (a learned tie)"
 
 
 def _deepest(service: str, steps: int | None, alarm_service: str, strength: float) -> Finding:

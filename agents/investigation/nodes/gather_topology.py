@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypedDict
 
 from agents.analysis.calls import analyse_calls, learned_topology
 from agents.analysis.findings import Finding, Source
-from agents.analysis.signals import Topology
+from agents.analysis.signals import CallStats, Topology
 from agents.analysis.topology import analyse_topology
 from agents.investigation.context import RunContext
 from agents.investigation.costs import query_cost
 from agents.investigation.evidence import finding_of
+from agents.investigation.learning import learned_from_latencies, told_of_calls
 from agents.investigation.nodes.gathering import (
     GatherDelta,
     GatherOrder,
@@ -24,6 +26,7 @@ from agents.investigation.nodes.gathering import (
     published,
 )
 from agents.investigation.state import GatherTask, GraphState, KnownTopology
+from agents.ports import Fetched
 from schemas.errors import IntegrityError
 from schemas.events.evidence import Evidence
 from schemas.events.ledger import CostEntry
@@ -39,7 +42,7 @@ class TopologyDelta(TypedDict):
 
 
 async def gather_topology(state: GraphState, context: RunContext) -> TopologyDelta:
-    """Read the calls, learn from them who calls whom, and relate all findings of this round."""
+    """Read the calls, learn who calls whom where that is not known, and relate all findings of this round."""
     if state.plan is None:
         raise IntegrityError("gather_topology came before plan")
     task = state.plan.task(Source.TOPOLOGY) or GatherTask(source=Source.TOPOLOGY)
@@ -49,18 +52,36 @@ async def gather_topology(state: GraphState, context: RunContext) -> TopologyDel
         round=state.plan.round,
         known=known_of(state.evidence),
     )
+    calls = await _calls(order, state.topology.signal(), context)
+    guessed, learning = (
+        ((), {}) if calls.topology.calls else await learned_from_latencies(order, state, context)
+    )
+    others = [*map(finding_of, state.current_evidence), *calls.findings, *guessed]
+    related = await asyncio.to_thread(
+        analyse_topology, others, calls.topology, state.alarm_service, context.ports.candidates
+    )
+    found = await published([*calls.findings, *related], order, calls.fetched, calls.costs, context)
+    return _delta([learning, found], KnownTopology.of(calls.topology))
+
+
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """What recorded calls tell, and all calls that are known with them."""
+
+    findings: tuple[Finding, ...]
+    topology: Topology
+    fetched: Fetched[CallStats] | None = None
+    costs: tuple[CostEntry, ...] = ()
+
+
+async def _calls(order: GatherOrder, given: Topology, context: RunContext) -> _Calls:
     fetched = await fetched_or_unreachable(Source.TOPOLOGY, context.ports.windows.calls, order, context)
-    others = [finding_of(one) for one in state.current_evidence]
     if isinstance(fetched, Finding):
-        related = await _related(others, state.topology.signal(), state, context)
-        return _delta(await published([fetched, *related], order, None, (), context), state.topology)
+        return _Calls((fetched,), given)
     cost = query_cost("topology.calls", order.round, fetched, context)
     learned = await asyncio.to_thread(learned_topology, fetched.items)
-    topology = joined(state.topology.signal(), learned)
     slow = await asyncio.to_thread(analyse_calls, fetched.items, order.window.signal())
-    findings = [*slow, *await _related([*others, *slow], topology, state, context)]
-    delta = await published(findings, order, fetched, (cost,), context)
-    return _delta(delta, KnownTopology.of(topology))
+    return _Calls((*slow, *told_of_calls(given, learned)), joined(given, learned), fetched, (cost,))
 
 
 def joined(known: Topology, learned: Topology) -> Topology:
@@ -74,18 +95,10 @@ def joined(known: Topology, learned: Topology) -> Topology:
     )
 
 
-async def _related(
-    findings: Sequence[Finding], topology: Topology, state: GraphState, context: RunContext
-) -> tuple[Finding, ...]:
-    return await asyncio.to_thread(
-        analyse_topology, findings, topology, state.alarm_service, context.ports.candidates
-    )
-
-
-def _delta(found: GatherDelta, topology: KnownTopology) -> TopologyDelta:
+def _delta(found: Sequence[GatherDelta], topology: KnownTopology) -> TopologyDelta:
     return {
-        "evidence": found["evidence"],
-        "costs": found["costs"],
-        "gathered": found["gathered"],
+        "evidence": tuple(one for delta in found for one in delta.get("evidence", ())),
+        "costs": tuple(one for delta in found for one in delta.get("costs", ())),
+        "gathered": tuple(one for delta in found for one in delta.get("gathered", ())),
         "topology": topology,
     }

@@ -54,14 +54,6 @@ def test_one_sided_or_unknown_times_are_no_data(told: list[CallStats]) -> None:
     assert [f.kind for f in analyse_calls(told, WINDOW)] == [FindingKind.NO_DATA]
 
 
-def test_a_single_earlier_interval_in_the_window_serves_as_baseline() -> None:
-    told = [
-        CallStats(START + 10, "cart", "get", "web", 50, 10, 10),
-        CallStats(START + 70, "cart", "get", "web", 50, 90, 90),
-    ]
-    assert [f.service for f in analyse_calls(told, WINDOW)] == ["cart"]
-
-
 def test_the_graph_is_learned_from_calls() -> None:
     told = [*calls("", "web", 1, 1), *calls("web", "cart", 1, 1), *calls("cart", "cart", 1, 1)]
     learned = learned_topology(told)

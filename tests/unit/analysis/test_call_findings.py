@@ -37,8 +37,12 @@ def pair(
     ]
 
 
+# Calls of somebody else, so that enough intervals are known.
+USUAL = [call(-60 * minute, "idle", 1.0) for minute in (1, 2, 3)]
+
+
 def found(*calls: CallStats) -> dict[str, Finding]:
-    return {f.service: f for f in analyse_calls(calls, WINDOW)}
+    return {f.service: f for f in analyse_calls([*USUAL, *calls], WINDOW)}
 
 
 def test_half_as_much_again_is_just_notable() -> None:
@@ -109,7 +113,7 @@ def test_several_intervals_are_weighed_by_their_calls() -> None:
     told = found(
         call(-120, "cart", 10.0, count=30.0),
         call(-60, "cart", 50.0, count=10.0),
-        call(60, "cart", 100.0, count=40.0),
+        call(60, "cart", 200.0, count=40.0),
     )
     assert told["cart"].data["before"] == pytest.approx(20.0)
 
@@ -136,18 +140,29 @@ def test_calls_that_took_no_time_before_are_not_compared() -> None:
 
 def test_the_strongest_comes_first_and_equals_by_name() -> None:
     told = analyse_calls(
-        [*pair("b", 100.0, 200.0), *pair("a", 100.0, 200.0), *pair("z", 100.0, 220.0)], WINDOW
+        [*USUAL, *pair("b", 100.0, 200.0), *pair("a", 100.0, 200.0), *pair("z", 100.0, 220.0)], WINDOW
     )
     assert [f.service for f in told] == ["z", "a", "b"]
 
 
-def test_where_all_was_recorded_after_the_start_the_middle_moment_divides() -> None:
-    told = found(
-        call(0, "cart", 10.0), call(20, "cart", 10.0), call(40, "cart", 99.0), call(60, "cart", 99.0)
-    )
-    assert (told["cart"].data["before"], told["cart"].data["after"]) == (about(10.0), about(99.0))
-    (nothing,) = analyse_calls([call(20, "cart", 99.0)], WINDOW)
+def test_the_first_minutes_of_a_fault_are_no_normal_life() -> None:
+    inside = [call(moment, "cart", 10.0) for moment in (0, 20, 40)]
+    (nothing,) = analyse_calls([*inside, call(60, "cart", 99.0)], WINDOW)
     assert nothing.kind is FindingKind.NO_DATA
+
+
+@pytest.mark.parametrize(("minutes", "known"), [((1, 2), False), ((1, 1, 2), False), ((1, 2, 3), True)])
+def test_three_intervals_show_what_is_usual(minutes: tuple[int, ...], known: bool) -> None:
+    before = [call(-60 * minute, "cart", 10.0) for minute in minutes]
+    (told,) = analyse_calls([*before, call(60, "cart", 99.0)], WINDOW)
+    assert (told.kind is FindingKind.CALL_LATENCY) is known
+
+
+def test_what_usually_wanders_must_leave_its_wander() -> None:
+    # 100, 140 and 180 ms before: a robust sigma of 59 ms, so that 237 ms more are notable and 20 ms less are not.
+    before = [call(-60 * (n + 1), "cart", 100.0 + 40.0 * n) for n in range(3)]
+    assert found(*before, call(60, "cart", 140.0 + 237.3))["cart"].score == pytest.approx(1.0, abs=0.01)
+    assert found(*before, call(60, "cart", 140.0 + 235.0)) == {}
 
 
 def test_the_windows_end_belongs_to_it() -> None:
@@ -166,4 +181,7 @@ def test_what_is_learned_leaves_out_nobody_and_no_loop() -> None:
 def test_nobody_to_blame_is_said_with_a_subject_of_its_own() -> None:
     (finding,) = analyse_calls([], WINDOW)
     assert finding.subject == "calls||no_data"
-    assert finding.statement == "No calls were recorded on both sides of the window's start"
+    assert (
+        finding.statement
+        == "No calls were recorded in the window, or too few before it to know what is usual"
+    )

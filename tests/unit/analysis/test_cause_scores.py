@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import pytest
 
+from agents.analysis.calibration import confidences
 from agents.analysis.findings import Cause, CauseKind, Finding, FindingKind, Source
 from agents.analysis.fusion import Ranking, rank_causes
 from agents.analysis.signals import Topology
@@ -52,24 +52,25 @@ def scores(ranking: Ranking) -> dict[str, float]:
     return {cause.service: cause.score for cause in ranking.causes}
 
 
-def sure(*strengths: float) -> list[float]:
-    total = sum(s**3 for s in strengths)
-    return [s**3 / total * (1.0 - math.exp(-s / 2.0)) for s in strengths]
-
-
 def test_a_service_scores_what_it_shows() -> None:
     assert scores(rank(cpu("a", 4.0))) == {"a": about(4.0)}
     assert scores(rank(cpu("a", 4.0), slow("a", 2.0))) == {"a": about(4.0 + 1.8 / 2)}
 
 
 def test_one_suspect_is_as_sure_as_it_is_strong() -> None:
-    (cause,) = rank(cpu("a", 4.0)).causes
-    assert cause.confidence == pytest.approx(1.0 - math.exp(-2.0))
+    weak, strong = rank(cpu("a", 2.0)).causes[0], rank(cpu("a", 4.0)).causes[0]
+    assert [weak.confidence] == [about(one) for one in confidences([2.0])]
+    assert 0.5 < weak.confidence < strong.confidence < 1.0
 
 
-def test_suspects_share_the_confidence_by_the_cube_of_their_scores() -> None:
+def test_suspects_share_the_confidence_as_it_was_calibrated() -> None:
     ranking = rank(cpu("a", 4.0), cpu("b", 2.0), cpu("c", 1.0))
-    assert [c.confidence for c in ranking.causes] == [about(one) for one in sure(4.0, 2.0, 1.0)]
+    assert [c.confidence for c in ranking.causes] == [about(one) for one in confidences([4.0, 2.0, 1.0])]
+
+
+def test_nothing_abnormal_leaves_no_confidence() -> None:
+    (cause,) = rank(measured("a", "cpu", 0.9, kind=FindingKind.NORMAL)).causes
+    assert (cause.confidence, cause.score > 0) == (0.0, True)
 
 
 def test_what_another_explains_is_taken_off_and_given_in_part() -> None:
@@ -110,6 +111,22 @@ def test_one_in_the_middle_passes_on_what_it_is_explained_by() -> None:
 
 def test_a_change_beside_a_symptom_adds_a_quarter() -> None:
     assert scores(rank(cpu("a", 4.0), deploy("a"))) == {"a": about((4.0 + 0.8 / 2) * 1.25)}
+
+
+def test_a_change_long_after_all_began_adds_nothing_to_what_it_did_not_do() -> None:
+    late = deploy("a").model_copy(update={"onset": 1_000.0})
+    began = cpu("a", 4.0)
+    assert scores(rank(began.model_copy(update={"onset": 699.0}), late)) == {"a": about(4.0 + 0.8 / 2)}
+    assert scores(rank(began.model_copy(update={"onset": 700.0}), late)) == {"a": about((4.0 + 0.4) * 1.25)}
+
+
+def test_a_change_far_from_the_alarm_weighs_less() -> None:
+    graph = Topology(calls={"web": frozenset({"a"}), "a": frozenset({"b"})}, nodes=frozenset({"web", "far"}))
+    got = scores(rank(deploy("web"), deploy("a"), deploy("b"), deploy("far"), topology=graph, alarmed="web"))
+    assert got["web"] == pytest.approx(0.8)
+    assert got["a"] == pytest.approx(0.8 * 2**-0.25)
+    assert got["b"] == pytest.approx(0.8 * 2**-0.5)
+    assert got["far"] == pytest.approx(0.8 * 0.5 * 0.8)
 
 
 def test_a_change_by_itself_adds_nothing() -> None:
@@ -191,6 +208,7 @@ def test_a_candidate_nothing_is_known_of_comes_last() -> None:
         confidence=0.0,
         score=0.0,
         statement="Nothing was found against 0",
+        contributions=(),
     )
 
 

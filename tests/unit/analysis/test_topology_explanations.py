@@ -57,8 +57,13 @@ class TestCalls:
         assert share(slow("web"), clue("db", TRAFFIC, 4.0, own=True), busy("db", 2.0)) == 0.5
 
     def test_without_symptoms_there_is_nothing_to_explain(self) -> None:
-        assert share(busy("web"), busy("db")) == 0.0
-        assert share(clue("web", LATENCY, 4.0, own=False, bad=False), busy("db")) == 0.0
+        assert explained(busy("web"), busy("db")) == {}
+        assert explained(clue("web", LATENCY, 4.0, own=False, bad=False), busy("db")) == {}
+
+    def test_of_two_that_explain_all_the_one_with_more_against_it_is_named(self) -> None:
+        wide = Topology(calls={"web": frozenset({"a", "db", "z"})})
+        told = explained(slow("web", 1.0), busy("a", 2.0), busy("db", 4.0), busy("z", 3.0), topology=wide)
+        assert (told["web"].by, told["web"].share) == ("db", 1.0)
 
     def test_a_caller_explains_nothing_of_what_it_calls(self) -> None:
         assert "db" not in explained(busy("web"), slow("db"))
