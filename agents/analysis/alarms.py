@@ -44,7 +44,17 @@ def analyse_alarms(alarms: Sequence[AlarmRecord], window: Window, alarm_service:
     """
     raised = sorted(
         (a for a in alarms if not a.cleared and window.start <= a.time <= window.end),
-        key=lambda a: (a.time, a.service, a.name, a.host, a.detail),
+        key=lambda a: (
+            a.time,
+            a.service,
+            a.name,
+            a.indicator,
+            a.entity,
+            a.host,
+            a.kind,
+            a.severity,
+            a.detail,
+        ),
     )
     if not raised:
         return (_no_data(window),)

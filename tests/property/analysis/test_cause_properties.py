@@ -106,7 +106,7 @@ def test_a_score_is_the_sum_of_what_findings_add(found: list[Finding], graph: To
 
 @settings(deadline=None, max_examples=100)
 @given(findings, graphs, names, st.floats(0.5, 1e3))
-def test_more_against_a_service_never_lowers_it_and_lifts_nobody_else(
+def test_more_against_a_service_never_lowers_it(
     found: list[Finding], graph: Topology, accused: str, score: float
 ) -> None:
     # A resource of its own, that nobody else can explain.
@@ -114,11 +114,6 @@ def test_more_against_a_service_never_lowers_it_and_lifts_nobody_else(
     before = {c.service: c.score for c in rank(found, graph).causes}
     after = {c.service: c.score for c in rank([*found, extra], graph).causes}
     assert after[accused] >= before[accused] - 1e-9
-    unseen = {s for s in SERVICES if s not in clues_of(found)}
-    assume(accused not in unseen)  # What was passed through before is now a suspect of its own.
-    for name in SERVICES:
-        if name != accused:
-            assert after[name] <= before[name] + 1e-9, name
 
 
 @settings(deadline=None, max_examples=100)
