@@ -41,6 +41,8 @@ EXPLAINED = 0.25
 _NOTABLE_SHARE = 0.2
 # Failing one request in fifty scores 1.
 _NOTABLE_FAILURES = 0.02
+# Beyond this a score only tells how near to nothing the baseline was.
+_SUREST = 1e9
 _SEGMENTS = 4
 _MIN_SEGMENT = 3
 
@@ -95,7 +97,7 @@ def measured(grid: Grid, window: Window) -> list[Shift]:
     unit = np.fmax(_usual(baseline, center, span), floors(baseline, inside, center, natures))
     moved = np.stack([row_median(grid.values[:, start:stop]) for start, stop in bounds]) - center
     yesterday = _yesterday(grid, window, bounds)
-    scores = _unexplained(moved, yesterday) / unit
+    scores = np.minimum(_unexplained(moved, yesterday) / unit, _SUREST)
     best = np.argmax(np.nan_to_num(scores, nan=-1.0), axis=0)
     after = np.empty(len(natures))
     for which, (start, stop) in enumerate(bounds):

@@ -10,6 +10,10 @@ __all__ = ["clock", "figure", "from_to", "span", "times_as_much"]
 _DIMENSIONLESS = "1"
 
 
+# Of what was next to nothing, or has become it, the ratio says nothing.
+_SAID = 1e-6
+
+
 def clock(moment: float) -> str:
     """Unix seconds as `10:42:10` (UTC)."""
     return datetime.fromtimestamp(moment, tz=UTC).strftime("%H:%M:%S")
@@ -39,6 +43,8 @@ def times_as_much(before: float, after: float) -> str:
     if before <= 0 or after <= 0:
         return ""
     ratio = after / before
+    if not _SAID < ratio < 1 / _SAID:
+        return ""
     return f" ({ratio:.1f}x)" if ratio >= 1 else f" (1/{before / after:.1f})"
 
 
