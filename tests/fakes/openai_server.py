@@ -297,10 +297,10 @@ def _pieces(text: str, size: int = 7) -> Iterator[str]:
 
 @contextmanager
 def start_openai_server(
-    script: Script, *, models: Sequence[str] = ("scripted-model",)
+    script: Script, *, models: Sequence[str] = ("scripted-model",), port: int = 0
 ) -> Iterator[OpenAiServer]:
-    """Serve in a thread of its own until the block ends; held answers are dropped then."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    """Serve in a thread of its own until the block ends; held answers are dropped then. Port 0 is any free one."""
+    listening = socket.create_server(("127.0.0.1", port))
     state = OpenAiServer(script, tuple(models), listening.getsockname()[1])
     routes = [
         Route("/v1/chat/completions", state.complete, methods=["POST"]),

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 from typing import TypedDict
 
 from agents.analysis.findings import Cause, CauseKind, FindingKind
 from agents.analysis.fusion import Ranking, rank_causes
-from agents.investigation.advice import Advice, ask
 from agents.investigation.context import RunContext
 from agents.investigation.evidence import finding_name, finding_of
-from agents.investigation.prompts import known_names, labelled, reasoner_prompt
+from agents.investigation.reasoning import advised
 from agents.investigation.state import Claim, GraphState, RankedState
-from agents.llm.outputs import RankedCause, ReasonerOutput
-from agents.llm.roles import REASONER
 from schemas.events.evidence import Evidence
 from schemas.events.ledger import CostEntry
 
@@ -44,12 +40,8 @@ async def rank(state: GraphState, context: RunContext) -> RankDelta:
     own = claims_of(ranking.causes, evidence, context.settings.reported_causes)
     if not ranking.abnormal:
         return {"ranked": _ranked(ranking, own)}
-    prompt = partial(reasoner_prompt, state.request, own, ranking, evidence)
-    round_name = f"rank.{state.plan.round}" if state.plan and state.plan.round > 1 else "rank"
-    advice = await ask(REASONER, round_name, prompt, known_names(state.request, state.topology), context)
-    ranked = _ranked(ranking, (*_modelled(advice, evidence), *own))
-    questions = advice.value.missing if advice.value else ()
-    return {"ranked": ranked.model_copy(update={"questions": questions}), "costs": advice.costs}
+    ranked, costs = await advised(_ranked(ranking, own), state, context)
+    return {"ranked": ranked, "costs": costs}
 
 
 def claims_of(causes: Sequence[Cause], evidence: Sequence[Evidence], most: int) -> tuple[Claim, ...]:
@@ -96,28 +88,3 @@ def _ranked(ranking: Ranking, claims: tuple[Claim, ...]) -> RankedState:
         indicators=ranking.indicators[:_KEPT_CAUSES],
         claims=claims,
     )
-
-
-def _modelled(advice: Advice[ReasonerOutput], evidence: Sequence[Evidence]) -> tuple[Claim, ...]:
-    if advice.value is None:
-        return ()
-    ids = {label: one.event_id for label, one in labelled(evidence)}
-    return tuple(_claim(cause, ids, advice.model) for cause in advice.value.causes)
-
-
-def _claim(cause: RankedCause, ids: dict[str, str], model: str) -> Claim:
-    """The model's words as a claim; labels that nobody gave out stay as they are, for `verify` to reject."""
-    return Claim(
-        service=cause.service,
-        kind=_kind(cause.kind),
-        indicator=cause.indicator or "",
-        confidence=cause.confidence,
-        statement=cause.statement,
-        evidence_ids=tuple(ids.get(label, label) for label in cause.evidence_ids),
-        author=model,
-    )
-
-
-def _kind(slug: str) -> CauseKind:
-    words = slug.lower().replace("-", "_").split("_")
-    return next((kind for kind in CauseKind if kind.value in words), CauseKind.UNKNOWN)
