@@ -136,7 +136,7 @@ def _ratio(before: float, after: float) -> float | None:
 def _shape(shift: Shift, window: Window) -> FindingKind:
     values = shift.values
     part = values[shift.start : shift.stop]
-    if plateau(shift.nature.kind, shift.series.metric, values[: shift.start], part):
+    if plateau(shift.nature.kind, shift.series.metric, values[: shift.start], part, shift.series.unit):
         return FindingKind.SATURATION
     if trending(part):
         return FindingKind.TREND

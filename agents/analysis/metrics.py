@@ -10,7 +10,16 @@ from itertools import pairwise
 
 from agents.analysis.findings import CauseKind
 
-__all__ = ["OUTWARD", "RESOURCES", "SYMPTOMS", "WAITING", "MetricNature", "is_share", "nature_of"]
+__all__ = [
+    "OUTWARD",
+    "RESOURCES",
+    "SYMPTOMS",
+    "WAITING",
+    "MetricNature",
+    "is_share",
+    "may_be_share",
+    "nature_of",
+]
 
 RESOURCES = frozenset(
     {CauseKind.CPU, CauseKind.MEMORY, CauseKind.DISK, CauseKind.NETWORK, CauseKind.SATURATION}
@@ -54,6 +63,8 @@ _WORDS: Mapping[CauseKind, frozenset[str]] = {
 _GOOD_WHEN_HIGH = _words("success successrate sr availability available uptime apdex free idle")
 _CLIENT = _words("client outbound downstream egress")
 _STARVED = _words("steal starved contention")
+# A unit that says nothing else; an unknown one may be this.
+_OF_A_WHOLE = frozenset({"", "1", "%", "percent", "ratio"})
 _SHARES = _words("ratio share usage use used utilization utilisation util rate wait iowait steal")
 
 
@@ -73,6 +84,11 @@ class MetricNature:
 def is_share(metric: str) -> bool:
     """Whether the name is that of a share of a whole, where its unit has no dimension: a count has none either."""
     return bool(_tokens(metric) & _SHARES)
+
+
+def may_be_share(unit: str) -> bool:
+    """Whether what is measured in this unit may be a share of a whole: failures a second, or seconds of CPU, are none."""
+    return unit.lower() in _OF_A_WHOLE
 
 
 @lru_cache(maxsize=8192)

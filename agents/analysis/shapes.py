@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.analysis.findings import CauseKind
+from agents.analysis.metrics import may_be_share
 from agents.analysis.signals import FloatArray
 
 __all__ = ["plateau", "trending"]
@@ -31,9 +32,9 @@ def trending(values: FloatArray) -> bool:
     return bool(abs(correlation) >= 0.9)
 
 
-def plateau(kind: CauseKind, metric: str, before: FloatArray, values: FloatArray) -> bool:
+def plateau(kind: CauseKind, metric: str, before: FloatArray, values: FloatArray, unit: str = "") -> bool:
     """Whether a limited quantity is at its limit: a share near full, or a pool stuck at a height new to it."""
-    share = kind in {CauseKind.CPU, CauseKind.MEMORY, CauseKind.DISK} and _is_share(metric)
+    share = kind in {CauseKind.CPU, CauseKind.MEMORY, CauseKind.DISK} and _is_share(metric, unit)
     if not share and kind is not CauseKind.SATURATION:
         return False
     known, past = values[~np.isnan(values)], before[~np.isnan(before)]
@@ -46,5 +47,5 @@ def plateau(kind: CauseKind, metric: str, before: FloatArray, values: FloatArray
     return bool(_FULL * limit <= np.median(known) and top <= 1.05 * limit)
 
 
-def _is_share(metric: str) -> bool:
-    return any(word in metric.lower() for word in _SHARE_WORDS)
+def _is_share(metric: str, unit: str) -> bool:
+    return may_be_share(unit) and any(word in metric.lower() for word in _SHARE_WORDS)

@@ -14,7 +14,7 @@ import numpy as np
 
 from agents.analysis.findings import CauseKind
 from agents.analysis.grids import Grid, grids_of
-from agents.analysis.metrics import MetricNature, nature_of
+from agents.analysis.metrics import MetricNature, may_be_share, nature_of
 from agents.analysis.robust import Matrix, row_mad, row_mean_median, row_median, row_quantile
 from agents.analysis.signals import FloatArray, KpiSeries, Window
 
@@ -94,7 +94,7 @@ def measured(grid: Grid, window: Window) -> list[Shift]:
     center = row_median(baseline)
     bounds = stretches(grid, window)
     span = min(stop - start for start, stop in bounds)
-    unit = np.fmax(_usual(baseline, center, span), floors(baseline, inside, center, natures))
+    unit = np.fmax(_usual(baseline, center, span), floors(baseline, inside, center, grid.series))
     moved = np.stack([row_median(grid.values[:, start:stop]) for start, stop in bounds]) - center
     yesterday = _yesterday(grid, window, bounds)
     scores = np.minimum(_unexplained(moved, yesterday) / unit, _SUREST)
@@ -160,13 +160,15 @@ def _usual(baseline: Matrix, center: Matrix, span: int) -> Matrix:
     return usual
 
 
-def floors(baseline: Matrix, inside: Matrix, center: Matrix, natures: Sequence[MetricNature]) -> Matrix:
-    """Least change of each row worth a look: a share of the level; for failures, of everything that can fail."""
+def floors(baseline: Matrix, inside: Matrix, center: Matrix, series: Sequence[KpiSeries]) -> Matrix:
+    """Least change of each row worth a look: a share of the level; for shares that fail, of everything that can fail."""
     level = np.abs(center)
     peak = np.fmax(_peak(baseline), _peak(inside))
     # A series that was always zero has no level of its own: its new height stands in, and scores 2.5 at most.
     floor = np.where(level > 0, _NOTABLE_SHARE * level, 2 * _NOTABLE_SHARE * peak)
-    failing = np.array([nature.kind is CauseKind.ERRORS for nature in natures])
+    failing = np.array(
+        [nature_of(one.metric).kind is CauseKind.ERRORS and may_be_share(one.unit) for one in series]
+    )
     full = np.where(peak <= 1.0, 1.0, np.where(peak <= 100.0, 100.0, np.nan))
     floor = np.where(failing & ~np.isnan(full), _NOTABLE_FAILURES * full, floor)
     return np.fmax(floor, np.finfo(np.float64).tiny)

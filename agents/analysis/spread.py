@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.analysis.grids import Grid
-from agents.analysis.metrics import nature_of
 from agents.analysis.robust import Matrix, row_median, row_quantile, row_quantiles
 from agents.analysis.shifts import floors, stretches
 from agents.analysis.signals import Window
@@ -72,8 +71,7 @@ def _changed(
     usual = np.stack([row_median(others[:, :, level]) for level in range(others.shape[2])], axis=1)
     strayed = np.mean(np.abs(others - usual[:, None, :]), axis=2)
     flat = past.reshape(many, -1)
-    natures = [nature_of(grid.series[row].metric) for row in rows]
-    least = floors(flat, inside, row_median(flat), natures)
+    least = floors(flat, inside, row_median(flat), [grid.series[row] for row in rows])
     unit = np.fmax(_FARTHER * row_quantile(strayed, 1.0), least)
     scores = np.mean(np.abs(own - usual), axis=1) / unit
     before, after = usual[:, -1] - usual[:, 0], own[:, -1] - own[:, 0]

@@ -66,6 +66,12 @@ class TestPlateau:
         assert not plateau(CauseKind.MEMORY, "memory_usage_pct", known(40.0), known(80.0, 81.0, 90.0))
         assert not plateau(CauseKind.MEMORY, "memory_usage_pct", known(40.0), known(99.0, 100.0, 106.0))
 
+    @pytest.mark.parametrize(
+        ("unit", "expected"), [("", True), ("1", True), ("%", True), ("s", False), ("By", False)]
+    )
+    def test_what_has_a_dimension_is_no_share(self, unit: str, expected: bool) -> None:
+        assert plateau(CauseKind.CPU, "cpu_usage", known(0.5), known(0.99, 0.99, 0.99), unit) is expected
+
     def test_the_past_tells_the_unit_too(self) -> None:
         assert not plateau(CauseKind.CPU, "cpu_usage", known(0.2, 60.0, 0.3), known(0.97, 0.98, 0.99))
 

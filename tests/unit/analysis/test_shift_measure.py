@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,6 +120,12 @@ def test_what_stays_zero_scores_nothing() -> None:
 )
 def test_failures_are_measured_by_everything_that_can_fail(before: float, after: float, score: float) -> None:
     assert the_shift(flat(after), before, "error_rate").score == pytest.approx(score)
+
+
+def test_failures_counted_in_a_unit_are_measured_by_their_own_level() -> None:
+    counted = replace(series(flat(0.6), 0.5, "error_rate"), unit="1/s")
+    assert measure([counted], WINDOW)[0].score == pytest.approx(1.0)
+    assert the_shift(flat(0.6), 0.5, "error_rate").score == pytest.approx(5.0)
 
 
 def test_a_share_is_told_from_percent_by_the_highest_it_ever_was() -> None:
