@@ -10,7 +10,7 @@ SEED ?= 1
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo test test-kafka test-stack bench check format schemas docs lint-api lock clean up
+.PHONY: help install demo test test-kafka test-stack bench evaluation check format schemas docs lint-api lock clean up
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -54,6 +54,12 @@ test-stack: install ## Run the lane of outside programs: Debian's redis-server, 
 
 bench: install $(VENV)/bench.stamp ## Measure, each beside a bare peer (ONLY=name, QUICK=1 to see that it works, PROFILE=1, KEEP=1)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench $(foreach name,$(ONLY),--only $(name)) $(if $(QUICK),--quick) $(if $(PROFILE),--profile) $(if $(KEEP),--out docs/performance)
+
+evaluation: install ## Ask the simulated incidents again, into docs/evaluation (SEED=1 REPEAT=3)
+	@$(BIN)/tocsin eval scenarios --seed $(SEED) --repeat $(or $(REPEAT),3) --report build/evaluation
+	@cp build/evaluation/reliability.svg docs/evaluation/
+	@cp build/evaluation/report.md docs/evaluation/results.md
+	@cp build/evaluation/report.json docs/evaluation/results.json
 
 check: install ## Lint, types, package rule, schema compatibility, documentation
 	@$(BIN)/ruff format --check .

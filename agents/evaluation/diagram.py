@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 from agents.evaluation.calibration import Bin, Calibration
 
-__all__ = ["reliability_svg"]
+__all__ = ["reliability_file", "reliability_svg"]
 
+_LOOK = """svg{--ink:#1d2733;--dim:#66727f;--line:#dde3e9;--bar:#3b7dd8;--gap:#e0763066;font-family:system-ui,sans-serif}
+@media(prefers-color-scheme:dark){svg{--ink:#dfe6ee;--dim:#93a0ad;--line:#2d3742;--bar:#5b9cf0;--gap:#f0955b66}}
+.grid{stroke:var(--line)}.bar{fill:var(--bar)}.gap{fill:var(--gap)}.honest{stroke:var(--dim);stroke-dasharray:4 4}
+text{fill:var(--dim);font-size:11px}.count{fill:var(--ink)}"""
 _SIZE, _LEFT, _TOP, _FOOT = 240, 34, 8, 34
 
 
@@ -19,6 +23,13 @@ def reliability_svg(calibration: Calibration, title: str) -> str:
         f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
         f'aria-label="{title}"><title>{title}</title>\n{body}\n</svg>'
     )
+
+
+def reliability_file(calibration: Calibration, title: str) -> str:
+    """Return the same as a file of its own, for pages that cannot hold it; it follows the reader's light or dark."""
+    inline = reliability_svg(calibration, title)
+    alone = inline.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    return alone.replace("</title>", f"</title>\n<style>{_LOOK}</style>", 1) + "\n"
 
 
 def _x(value: float) -> float:

@@ -161,7 +161,7 @@ def _reliability(report: EvaluationReport) -> str:
     figures = "".join(
         f"<figure>{reliability_svg(one.calibration, escape(one.of))}<figcaption>{escape(one.of)}: expected calibration error "
         f"<b>{one.calibration.error or 0:.3f}</b>, Brier score {one.calibration.brier or 0:.3f}, "
-        f"{one.calibration.count} answers</figcaption></figure>"
+        f"{one.calibration.count} answers. The bar is how often they were right, the shade how far that is from what they said.</figcaption></figure>"
         for one in report.reliability
     )
     return _section("Is it as sure as it should be?", f"<div class=pair>{figures}</div>", report.reliability)
@@ -216,7 +216,7 @@ def _about(report: EvaluationReport) -> str:
     seeds = f", seeds {', '.join(map(str, about.seeds))}" if about.seeds else ""
     return (
         f"<footer><code>{escape(about.command)}</code><br>{about.made_at:%Y-%m-%d %H:%M} UTC, model "
-        f"{escape(about.model)}{seeds}</footer>"
+        f"{escape(about.model)}{seeds}<br>{escape(about.machine)}</footer>"
     )
 
 
@@ -263,4 +263,5 @@ def _causes(causes: Sequence[NamedCause]) -> str:
 def _spent(spent: Spent | None) -> tuple[str, str, str]:
     if spent is None:
         return "-", "-", "-"
-    return str(spent.steps), seconds(spent.seconds), money(spent.cost_nano_usd)
+    took = seconds(spent.seconds).replace(" ", "&nbsp;")
+    return str(spent.steps), took, money(spent.cost_nano_usd)

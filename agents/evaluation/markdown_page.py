@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from agents.evaluation.results import EvaluationReport, ScenarioResult
+from agents.evaluation.results import About, EvaluationReport, ScenarioResult
 from agents.evaluation.wording import money, percent, seconds, share, summary_line, unmet
 
-__all__ = ["markdown_page"]
+__all__ = ["DIAGRAM", "markdown_page"]
+
+DIAGRAM = "reliability.svg"
+"""The picture that a page with answers that are sure of something refers to, beside it."""
 
 
-def markdown_page(report: EvaluationReport, title: str = "Results") -> str:
+def markdown_page(report: EvaluationReport) -> str:
     """Return the page as Markdown."""
-    about = report.about
-    seeds = f"; seeds {', '.join(map(str, about.seeds))}" if about.seeds else ""
     blocks = [
-        f"# {title}",
+        f"# {'Recorded' if report.cases and not report.scenarios else 'Simulated'} incidents: results",
         f"{summary_line(report)}.",
-        f"`{about.command}`, {about.made_at:%Y-%m-%d %H:%M} UTC; model: {about.model}{seeds}.",
+        _about(report.about),
         *_groups(report),
         *_criteria(report),
         *_datasets(report),
@@ -27,6 +28,17 @@ def markdown_page(report: EvaluationReport, title: str = "Results") -> str:
         *_failures(report.scenarios),
     ]
     return "\n\n".join(blocks) + "\n"
+
+
+def _about(about: About) -> str:
+    told = [
+        f"`{about.command}`",
+        f"{about.made_at:%Y-%m-%d %H:%M} UTC",
+        about.machine,
+        f"model: {about.model}",
+    ]
+    told.append(f"seeds {', '.join(map(str, about.seeds))}" if about.seeds else "")
+    return "; ".join(one for one in told if one) + "."
 
 
 def _groups(report: EvaluationReport) -> Iterator[str]:
@@ -69,9 +81,10 @@ def _reliability(report: EvaluationReport) -> Iterator[str]:
         for o in report.reliability
     )
     yield _table(("answers", "n", "expected calibration error", "Brier score"), rows)
-    bins = report.reliability[0].calibration.bins
-    shown = [one for one in bins if one.count]
-    yield f"Of {report.reliability[0].of}, by confidence:"
+    first = report.reliability[0]
+    shown = [one for one in first.calibration.bins if one.count]
+    yield f"![How often {first.of} were right, by confidence]({DIAGRAM})"
+    yield f"Of {first.of}; a bar is how often they were right, its shade how far that is from what they said:"
     yield _table(
         ("confidence", "answers", "said", "right"),
         ((f"{o.low:.1f}-{o.high:.1f}", o.count, percent(o.confidence), percent(o.accuracy)) for o in shown),
@@ -102,11 +115,19 @@ def _feedback(report: EvaluationReport) -> Iterator[str]:
 
 
 def _failures(scenarios: Sequence[ScenarioResult]) -> Iterator[str]:
+    """One line a scenario: for how many of its seeds, and what it was the first time."""
     bad = [one for one in scenarios if not one.passed]
-    if bad:
-        yield "## Not as expected"
-        rows = ((one.name, one.seed, one.error or "; ".join(unmet(one))) for one in bad)
-        yield _table(("scenario", "seed", "what"), rows)
+    if not bad:
+        return
+    yield "## Not as expected"
+    rows = []
+    for name in dict.fromkeys(one.name for one in bad):
+        mine = [one for one in bad if one.name == name]
+        asked = sum(one.name == name for one in scenarios)
+        rows.append(
+            (name, f"{len(mine)} of {asked}", mine[0].seed, mine[0].error or "; ".join(unmet(mine[0])))
+        )
+    yield _table(("scenario", "seeds", "for example", "what"), rows)
 
 
 def _figure(value: float | None) -> str:

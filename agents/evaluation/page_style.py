@@ -19,7 +19,7 @@ h2{font-size:18px;margin:36px 0 10px}h3{font-size:15px;margin:0}small,.dim,foote
 dt{color:var(--dim);font-size:13px}dd{margin:2px 0 0;font-size:17px;overflow-wrap:anywhere}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:14px}
 th,td{text-align:left;padding:5px 10px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}
-thead th{color:var(--dim);font-weight:500;white-space:nowrap}.pair{display:flex;gap:40px;flex-wrap:wrap}
+.scroll td:last-child{white-space:nowrap}thead th{color:var(--dim);font-weight:500;white-space:nowrap}.pair{display:flex;gap:40px;flex-wrap:wrap}
 .pair>.scroll{flex:1 1 420px}figure{margin:0}figcaption{max-width:290px;color:var(--dim);font-size:13px}
 article{border:1px solid var(--line);border-left:4px solid var(--bad);border-radius:8px;padding:10px 14px;margin:0 0 10px}
 article p{margin:4px 0}article table{width:auto}article td,article th{border:0;padding:1px 14px 1px 0;font-size:13.5px;font-weight:400}

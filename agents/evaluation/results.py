@@ -37,6 +37,7 @@ class About(Record):
 
     made_at: Instant
     command: str
+    machine: str = ""
     model: str = "deterministic"
     seeds: tuple[int, ...] = ()
     late_s: float = 0.0

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-import structlog
-
+from infra.cli.logs_aside import logs_aside
 from infra.runtime.clock import SystemClock
 from infra.runtime.settings import KafkaSection
 from schemas.registry import SchemaRegistry, builtin_registry
@@ -55,7 +52,7 @@ async def open_schemas(section: KafkaSection, *, history: bool = False) -> Async
     policy = RegistryPolicy(register=section.schema_registry_register, history=history)
     names = TopicNames(section.topic_prefix)
     # A role, which wants the history too, has said where its logs go.
-    with nullcontext() if history else _logs_aside():
+    with nullcontext() if history else logs_aside():
         async with open_schema_registry(address, names, SystemClock(), policy) as schemas:
             yield schemas
 
@@ -73,7 +70,7 @@ async def open_reading_schemas(section: KafkaSection) -> AsyncIterator[SchemaReg
         return
     from infra.runtime.schema_registry import open_schemas_by_id  # noqa: PLC0415 - as above
 
-    with _logs_aside():
+    with logs_aside():
         async with open_schemas_by_id(address, SystemClock()) as schemas:
             yield schemas
 
@@ -87,20 +84,3 @@ async def missing_schemas(section: KafkaSection) -> tuple[str, ...]:
 
     async with open_client(address) as client:
         return await missing_subjects(client, TopicNames(section.topic_prefix))
-
-
-@contextmanager
-def _logs_aside() -> Iterator[None]:
-    """A command's standard output is its answer: warnings go to standard error."""
-    before = structlog.get_config() if structlog.is_configured() else None
-    structlog.configure(
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        cache_logger_on_first_use=False,
-    )
-    try:
-        yield
-    finally:
-        structlog.reset_defaults()
-        if before is not None:
-            structlog.configure(**before)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from decimal import Decimal
 from uuid import uuid4
 
 from agents.llm.gateway import GatewayPorts, LlmGateway
-from agents.llm.prices import PriceBook, TokenPrices
-from agents.llm.providers.config import ProviderConfig
 from infra.cli.compose.process import RoleProcess
+from infra.cli.compose.providers import price_book, provider_config
 from infra.runtime.redis import RedisBudget
-from infra.runtime.settings import LlmProvider, LlmSection
 from infra.runtime.sql import Database, SqlJournal
 
 __all__ = ["open_gateway"]
@@ -28,32 +25,15 @@ async def open_gateway(process: RoleProcess, budget: RedisBudget, database: Data
     ports = GatewayPorts(
         budget=budget,
         journal=SqlJournal(database),
-        prices=_prices(section),
+        prices=price_book(section.prices),
         clock=process.clock,
         sleep=asyncio.sleep,
         random=random.SystemRandom().random,
         new_id=lambda: uuid4().hex,
         recorder=process.recorder,
     )
-    gateway = LlmGateway([OpenAiChat(_config(one), process.clock) for one in section.providers], ports)
+    gateway = LlmGateway(
+        [OpenAiChat(provider_config(one), process.clock) for one in section.providers], ports
+    )
     process.stack.push_async_callback(gateway.aclose)
     return gateway
-
-
-def _config(provider: LlmProvider) -> ProviderConfig:
-    return ProviderConfig(
-        name=provider.name,
-        base_url=provider.base_url,
-        api_key=provider.api_key,
-        model=provider.model,
-        timeout_s=provider.timeout_s,
-        max_concurrency=provider.max_concurrent,
-    )
-
-
-def _prices(section: LlmSection) -> PriceBook:
-    return PriceBook({model: _own(*prices) for model, prices in section.prices.items()})
-
-
-def _own(input_usd: float, output_usd: float) -> TokenPrices:
-    return TokenPrices(input=Decimal(str(input_usd)), output=Decimal(str(output_usd)))

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from agents.evaluation.diagram import reliability_file
 from agents.evaluation.html_page import html_page
-from agents.evaluation.markdown_page import markdown_page
+from agents.evaluation.markdown_page import DIAGRAM, markdown_page
 from agents.evaluation.results import CaseResult, EvaluationReport, ScenarioResult
 from infra.cli.evaluation.tasks import Done
 
@@ -31,11 +32,13 @@ def write_pages(folder: Path, done: Sequence[Done]) -> tuple[Done, ...]:
 
 
 def write_report(folder: Path, report: EvaluationReport) -> None:
-    """Write the three forms of the report. Blocks on the file system."""
+    """Write the three forms of the report, and the diagram that one of them refers to. Blocks on the file system."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    (folder / "report.json").write_text(report.model_dump_json() + "\n", encoding="utf-8")
     (folder / "report.html").write_text(html_page(report), encoding="utf-8")
     (folder / "report.md").write_text(markdown_page(report), encoding="utf-8")
+    for first in report.reliability[:1]:
+        (folder / DIAGRAM).write_text(reliability_file(first.calibration, first.of), encoding="utf-8")
 
 
 def _name(result: ScenarioResult | CaseResult) -> str:

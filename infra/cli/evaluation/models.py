@@ -7,7 +7,6 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,8 +15,7 @@ from pydantic import SecretStr
 from agents.llm.budget import InMemoryBudget
 from agents.llm.gateway import GatewayPorts, LlmGateway
 from agents.llm.journal import InMemoryJournal
-from agents.llm.prices import PriceBook, TokenPrices
-from agents.llm.providers.config import ProviderConfig
+from infra.cli.compose.providers import price_book, provider_config
 from infra.runtime.clock import SystemClock
 from infra.runtime.settings import LlmProvider, LlmSection
 from schemas.errors import ConfigurationError, InvalidRequestError
@@ -76,13 +74,13 @@ async def open_model(chosen: ChosenModel | None) -> AsyncIterator[LlmGateway | N
     ports = GatewayPorts(
         budget=InMemoryBudget(),
         journal=InMemoryJournal(),
-        prices=PriceBook({name: _own(*prices) for name, prices in chosen.prices.items()}),
+        prices=price_book(chosen.prices),
         clock=clock,
         sleep=asyncio.sleep,
         random=random.SystemRandom().random,
         new_id=lambda: uuid4().hex,
     )
-    gateway = LlmGateway([OpenAiChat(_config(chosen.provider), clock)], ports)
+    gateway = LlmGateway([OpenAiChat(provider_config(chosen.provider), clock)], ports)
     try:
         yield gateway
     finally:
@@ -98,18 +96,3 @@ def _key(path: Path | None) -> SecretStr:
         raise InvalidRequestError(
             f"the key cannot be read: {error}", cure="Name a file with the key."
         ) from error
-
-
-def _config(provider: LlmProvider) -> ProviderConfig:
-    return ProviderConfig(
-        name=provider.name,
-        base_url=provider.base_url,
-        api_key=provider.api_key,
-        model=provider.model,
-        timeout_s=provider.timeout_s,
-        max_concurrency=provider.max_concurrent,
-    )
-
-
-def _own(input_usd: float, output_usd: float) -> TokenPrices:
-    return TokenPrices(input=Decimal(str(input_usd)), output=Decimal(str(output_usd)))

@@ -17,9 +17,9 @@ from agents.investigation.settings import InvestigationSettings
 from agents.investigation.verification import CODE
 from infra.cli.evaluation.declared import Scenario
 from infra.cli.evaluation.incident import TENANT, PlayedIncident, play
-from infra.cli.evaluation.logs import logs_aside
 from infra.cli.evaluation.models import ChosenModel, open_model
 from infra.cli.evaluation.suite import SCENARIOS
+from infra.cli.logs_aside import logs_aside
 from infra.local.shop.staging import Role
 from schemas.errors import TocsinError
 from schemas.events import Report

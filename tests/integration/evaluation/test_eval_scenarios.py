@@ -60,6 +60,7 @@ def test_a_few_scenarios_and_their_report(tmp_path: Path) -> None:
         assert f'href="{one.page}"' in page
         assert (tmp_path / one.page).read_text().lower().startswith("<!doctype html>")
     assert (tmp_path / "report.md").read_text().startswith("# ")
+    assert (tmp_path / "reliability.svg").read_text().startswith("<svg xmlns")
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert [line["case"] for line in lines] == ["cpu-hog/1", "calm/1"]
     assert lines[0]["services"][0] in (report.scenarios[0].truth)

@@ -9,10 +9,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from agents.evaluation.calibration import calibration
-from agents.evaluation.diagram import reliability_svg
+from agents.evaluation.diagram import reliability_file, reliability_svg
 from agents.evaluation.html_page import html_page
 from agents.evaluation.judging import Criterion
-from agents.evaluation.markdown_page import markdown_page
+from agents.evaluation.markdown_page import DIAGRAM, markdown_page
 from agents.evaluation.results import EvaluationReport, FeedbackScore, NamedCause, compiled
 from agents.evaluation.wording import money, percent, seconds, share, summary_line
 from tests.fakes.evaluated import ABOUT, case, check, scenario, spent
@@ -105,13 +105,14 @@ def test_a_model_s_effort_is_told() -> None:
 
 
 def test_the_markdown_page_has_the_tables_and_lets_no_markup_through() -> None:
-    page = markdown_page(full(), "Figures")
-    assert page.startswith("# Figures\n")
-    assert "| bad | 1 | cause: expected cart; said web |" in page
+    page = markdown_page(full(machine="a small one"))
+    assert page.startswith("# Simulated incidents: results\n")
+    assert "; a small one; model: deterministic; seeds 1." in page
+    assert "| bad | 1 of 1 | 1 | cause: expected cart; said web |" in page
     assert "<script>" not in page
     for line in page.splitlines():
         if line.startswith("| spoilt"):
-            assert line.count(" | ") == 2
+            assert line.count(" | ") == 3
     assert "| d | 1 | service | 0.000 | 1.000 |" in page
 
 
@@ -129,6 +130,16 @@ def test_the_diagram_is_a_picture_of_its_bins(told: list[tuple[float, bool]]) ->
     heights = [float(one.get("height", "-1")) for one in root.iter() if one.tag == "rect"]
     assert all(0.0 <= height <= 240.0 for height in heights)
     assert not re.search(r'="-?nan', drawn)
+
+
+def test_the_diagram_as_a_file_needs_no_page_around_it() -> None:
+    drawn = reliability_file(calibration([(0.85, True)]), "causes named")
+    root = ET.fromstring(drawn)  # noqa: S314 - ours
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    (style,) = [one.text or "" for one in root.iter("{http://www.w3.org/2000/svg}style")]
+    assert set(re.findall(r"var\((--[a-z]+)\)", style)) <= set(re.findall(r"(--[a-z]+):", style))
+    assert "prefers-color-scheme:dark" in style
+    assert f"]({DIAGRAM})" in markdown_page(full())
 
 
 def test_figures_in_words() -> None:

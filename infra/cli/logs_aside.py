@@ -1,4 +1,4 @@
-"""Where the logs of an evaluation go: its standard output is its answer."""
+"""Where the logs of a command go: its standard output is its answer."""
 
 from __future__ import annotations
 

@@ -1,0 +1,57 @@
+"""Options of `tocsin eval`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "AtLeast",
+    "Late",
+    "Limited",
+    "LinesFile",
+    "Listed",
+    "ModelKeyFile",
+    "ModelName",
+    "ModelUrl",
+    "Only",
+    "Repeat",
+    "ReportFolder",
+    "Scored",
+    "Seed",
+    "What",
+    "Workers",
+]
+
+What = Annotated[
+    str,
+    typer.Argument(
+        metavar="scenarios|FOLDER", help="The simulated incidents, or a folder with case folders."
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Scenarios: another seed is another set.", min=0)]
+Repeat = Annotated[int, typer.Option(help="Scenarios: so many seeds, one after the other.", min=1)]
+Only = Annotated[
+    list[str] | None, typer.Option(help="Scenarios: only those of this name or group; * and ? match.")
+]
+Listed = Annotated[bool, typer.Option("--list", help="Scenarios: list them, and run none.")]
+Late = Annotated[
+    float, typer.Option(help="Cases: pretend that each alarm came so many seconds later.", min=0)
+]
+Limited = Annotated[int | None, typer.Option(help="Cases: only the first so many.", min=1)]
+Scored = Annotated[bool, typer.Option("--score", help="Cases: read their labels too, when all are answered.")]
+ModelName = Annotated[
+    str, typer.Option(help="Ask this model too: a configured provider, or any name with --model-url.")
+]
+ModelUrl = Annotated[str, typer.Option(help="An OpenAI-compatible endpoint, up to and including /v1.")]
+ModelKeyFile = Annotated[Path | None, typer.Option(help="File with the endpoint's key, where it wants one.")]
+Workers = Annotated[
+    int | None, typer.Option(help="Processes.", min=1, show_default="2 for scenarios, 1 for cases")
+]
+LinesFile = Annotated[Path | None, typer.Option("--out", "-o", help="Write the answers as JSON lines.")]
+ReportFolder = Annotated[
+    Path | None, typer.Option("--report", "-r", help="Write report.html, .md and .json into this folder.")
+]
+AtLeast = Annotated[float, typer.Option(help="Exit with 6 where a smaller share is right.", min=0, max=1)]
