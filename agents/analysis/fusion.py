@@ -23,6 +23,7 @@ __all__ = ["Ranking", "rank_causes"]
 _ALONE = 1.5
 _TOGETHER = 2
 _CITED = 6
+_COMPARABLE = 0.5
 _RULED_OUT_SHARE = 0.5
 _OF_METRICS = frozenset(
     {
@@ -127,10 +128,12 @@ def _cause(
             score=score,
             statement=f"Nothing was found against {service}",
         )
-    cited = [lead, *(clue for clue in clues if clue is not lead)][:_CITED]
+    change = _deciding_change(clues)
+    first = [lead] if change is None or change is lead else [lead, change]
+    cited = [*first, *(clue for clue in clues if clue not in first)][:_CITED]
     return Cause(
         service=service,
-        kind=_kind(lead, clues),
+        kind=lead.kind if change is None else change.kind,
         indicator=lead.finding.indicator,
         confidence=confidence,
         score=score,
@@ -148,17 +151,18 @@ def _contribution(addend: Addend) -> Contribution:
 
 
 def _lead(clues: Sequence[Clue]) -> Clue | None:
-    """What to name as the cause: a resource that hurts before a symptom that it makes."""
+    """What to name as the cause: a resource that hurts before a symptom that it makes, if it is about as notable."""
     notable = [c for c in clues if c.bad and c.strength >= 1.0]
-    resources = [c for c in notable if c.kind in RESOURCES and c.own]
+    least = _COMPARABLE * max((c.strength for c in notable), default=0.0)
+    resources = [c for c in notable if c.kind in RESOURCES and c.own and c.strength >= least]
     metrics = [c for c in clues if c.finding.indicator]
     return next(iter([*resources, *notable, *metrics, *clues]), None)
 
 
-def _kind(lead: Clue, clues: Sequence[Clue]) -> CauseKind:
-    """A change made just before explains the rest of what a service shows."""
-    changes = [c for c in clues if c.finding.kind is FindingKind.RECENT_CHANGE]
-    return changes[0].kind if changes and changes[0].kind is not CauseKind.UNKNOWN else lead.kind
+def _deciding_change(clues: Sequence[Clue]) -> Clue | None:
+    """A change made just before explains the rest of what a service shows, if it is known what kind of change that was."""
+    change = next((c for c in clues if c.finding.kind is FindingKind.RECENT_CHANGE), None)
+    return None if change is None or change.kind is CauseKind.UNKNOWN else change
 
 
 def _rulings(

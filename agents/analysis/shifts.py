@@ -14,7 +14,7 @@ import numpy as np
 
 from agents.analysis.findings import CauseKind
 from agents.analysis.grids import Grid, grids_of
-from agents.analysis.metrics import MetricNature, may_be_share, nature_of
+from agents.analysis.metrics import MetricNature, is_share, may_be_share, nature_of
 from agents.analysis.robust import Matrix, row_mad, row_mean_median, row_median, row_quantile
 from agents.analysis.signals import FloatArray, KpiSeries, Window
 
@@ -41,6 +41,9 @@ EXPLAINED = 0.25
 _NOTABLE_SHARE = 0.2
 # Failing one request in fifty scores 1.
 _NOTABLE_FAILURES = 0.02
+# Who uses a twentieth more of what there is takes it from nobody, be it twice as much as before.
+_NOTABLE_OF_WHOLE = 0.05
+_SHARES = frozenset({"1", "%"})
 # Beyond this a score only tells how near to nothing the baseline was.
 _SUREST = 1e9
 _SEGMENTS = 4
@@ -161,7 +164,10 @@ def _usual(baseline: Matrix, center: Matrix, span: int) -> Matrix:
 
 
 def floors(baseline: Matrix, inside: Matrix, center: Matrix, series: Sequence[KpiSeries]) -> Matrix:
-    """Least change of each row worth a look: a share of the level; for shares that fail, of everything that can fail."""
+    """Least change of each row worth a look: a share of its level, and of the whole where it is known to be a share of one.
+
+    For failures it is that of everything that can fail, without a unit too.
+    """
     level = np.abs(center)
     peak = np.fmax(_peak(baseline), _peak(inside))
     # A series that was always zero has no level of its own: its new height stands in, and scores 2.5 at most.
@@ -170,6 +176,8 @@ def floors(baseline: Matrix, inside: Matrix, center: Matrix, series: Sequence[Kp
         [nature_of(one.metric).kind is CauseKind.ERRORS and may_be_share(one.unit) for one in series]
     )
     full = np.where(peak <= 1.0, 1.0, np.where(peak <= 100.0, 100.0, np.nan))
+    shares = np.array([one.unit in _SHARES and is_share(one.metric) for one in series])
+    floor = np.where(shares & ~np.isnan(full), np.fmax(floor, _NOTABLE_OF_WHOLE * full), floor)
     floor = np.where(failing & ~np.isnan(full), _NOTABLE_FAILURES * full, floor)
     return np.fmax(floor, np.finfo(np.float64).tiny)
 

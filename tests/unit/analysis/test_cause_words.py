@@ -96,12 +96,19 @@ class TestAbnormal:
 
 class TestLead:
     def test_a_resource_that_hurts_is_named_before_a_louder_symptom(self) -> None:
-        (cause,) = rank(measured("a", "latency", 31.0), measured("a", "cpu", 1.0)).causes
+        (cause,) = rank(measured("a", "latency", 31.0), measured("a", "cpu", 7.0)).causes
         assert (cause.kind, cause.indicator, cause.statement) == (
             CauseKind.CPU,
             "cpu_metric",
             "a cpu_metric moved",
         )
+
+    @pytest.mark.parametrize(("score", "kind"), [(3.7, CauseKind.LATENCY), (3.9, CauseKind.CPU)])
+    def test_a_resource_less_than_half_as_notable_is_a_symptom_too(
+        self, score: float, kind: CauseKind
+    ) -> None:
+        (cause,) = rank(measured("a", "latency", 31.0), measured("a", "cpu", score)).causes
+        assert cause.kind is kind
 
     def test_a_resource_below_the_notable_is_not(self) -> None:
         (cause,) = rank(measured("a", "latency", 31.0), measured("a", "cpu", 0.9)).causes
@@ -148,13 +155,25 @@ class TestCited:
 
     def test_the_rest_follows_by_strength(self) -> None:
         (cause,) = rank(
-            measured("a", "latency", 3.0), measured("a", "cpu", 1.0), measured("a", "errors", 31.0)
+            measured("a", "latency", 3.0), measured("a", "cpu", 7.0), measured("a", "errors", 31.0)
         ).causes
         assert cause.findings == (
             "a|cpu_metric|level_shift",
             "a|errors_metric|level_shift",
             "a|latency_metric|level_shift",
         )
+
+    def test_a_change_that_names_the_kind_is_cited_however_weak(self) -> None:
+        loud = [
+            measured("a", kind, 31.0) for kind in ("latency", "errors", "cpu", "memory", "disk", "network")
+        ]
+        change = plain(
+            Source.CHANGES, FindingKind.RECENT_CHANGE, "a", score=0.5, data={"change_kind": "flag"}
+        )
+        (cause,) = rank(*loud, change).causes
+        assert cause.kind is CauseKind.CONFIG
+        assert cause.findings[1] == change.subject
+        assert len(cause.findings) == 6
 
     def test_one_subject_is_cited_once(self) -> None:
         (cause,) = rank(measured("a", "cpu", 3.0), measured("a", "cpu", 7.0)).causes

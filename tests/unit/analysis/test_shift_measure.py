@@ -128,6 +128,23 @@ def test_failures_counted_in_a_unit_are_measured_by_their_own_level() -> None:
     assert the_shift(flat(0.6), 0.5, "error_rate").score == pytest.approx(5.0)
 
 
+@pytest.mark.parametrize(
+    ("unit", "before", "after", "score"),
+    [
+        ("1", 0.02, 0.04, 0.4),
+        ("%", 2.0, 4.0, 0.4),
+        ("", 0.02, 0.04, 5.0),
+        ("1", 0.5, 0.6, 1.0),
+        ("s", 0.02, 0.04, 5.0),
+    ],
+)
+def test_a_little_of_the_whole_is_little_however_many_times_as_much_it_is(
+    unit: str, before: float, after: float, score: float
+) -> None:
+    waited = replace(series(flat(after), before, "disk_io_wait"), unit=unit)
+    assert measure([waited], WINDOW)[0].score == pytest.approx(score)
+
+
 def test_a_share_is_told_from_percent_by_the_highest_it_ever_was() -> None:
     past = [0.5] * HEALTHY
     past[3] = 60.0

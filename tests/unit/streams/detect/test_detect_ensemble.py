@@ -25,7 +25,9 @@ def test_the_daily_pattern_learns_once_from_a_block_behind_which_something_stand
     together, alone = Ensemble(rules), Series(rules)
     slot = together.add()
     for number, (at_ms, value) in enumerate(zip(times(values.size, 300.0, start_ms), values, strict=True)):
-        found = together.feed(Columns(np.array([slot]), np.ones(1, int), np.array([at_ms]), np.array([value])))
+        found = together.feed(
+            Columns(np.array([slot]), np.ones(1, int), np.array([at_ms]), np.array([value]))
+        )
         assert found.get(0, []) == alone.feed([at_ms], [float(value)]), number
     kept = together.rows.load(slot)
     assert kept.profile is not None
