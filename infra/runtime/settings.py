@@ -203,6 +203,8 @@ class DetectSection(_Section):
 
     enabled: bool = True
     """Whether the role `detect` detects, or only waits."""
+    method: Literal["changes", "records"] = "changes"
+    """What makes an alarm: changes beyond doubt; or also records, weaker and earlier signs, many times as many alarms."""
     max_series: int = Field(default=100_000, ge=1)
     """Series with state in one worker; the longest unseen are dropped first."""
     sensitivity: float = Field(default=6.0, gt=0)

@@ -18,6 +18,7 @@ _NAMES = {
     Kind.LEVEL_SHIFT: "KpiLevelShift",
     Kind.SPIKE: "KpiSpike",
     Kind.TREND: "KpiTrend",
+    Kind.UNUSUAL: "KpiUnusual",
     Kind.MISSING: "KpiMissing",
 }
 _ENTITY_LABELS = ("instance", "pod", "container", "entity")
@@ -59,9 +60,10 @@ def alarm_of(name: SeriesName, finding: Finding) -> AlarmRaw:
 
 
 def fingerprint_of(name: SeriesName, kind: Kind) -> str:
-    """A series' changes share a fingerprint; its silence has its own, as both may be true at once."""
+    """A series' changes share a fingerprint; its silence and its records have their own: all may be true at once."""
+    apart = Kind.UNUSUAL.value if kind is Kind.UNUSUAL else str(kind is Kind.MISSING)
     parts = [part for label in name.labels for part in label]
-    return stable_id("det", name.tenant, name.service, name.metric, str(kind is Kind.MISSING), *parts)
+    return stable_id("det", name.tenant, name.service, name.metric, apart, *parts)
 
 
 def _at(ms: int) -> datetime:
@@ -73,7 +75,7 @@ def _severity(finding: Finding, name: SeriesName) -> Severity:
         return Severity.CLEARED
     if finding.kind is Kind.MISSING:
         return Severity.MINOR if name.metric else Severity.MAJOR
-    if finding.size is None:
+    if finding.size is None or finding.kind is Kind.UNUSUAL:
         return Severity.WARNING
     if finding.size >= _CRITICAL:
         return Severity.CRITICAL
@@ -92,6 +94,8 @@ def _summary(name: SeriesName, finding: Finding) -> str:
             return f"{what} jumped to {finding.value:.4g} from about {finding.expected:.4g}{_size(finding)} and came back after {seconds:.0f} s"
         case Kind.TREND:
             return f"{what} has been moving from {finding.expected:.4g} to {finding.value:.4g}{_size(finding)} for {seconds:.0f} s"
+        case Kind.UNUSUAL:
+            return f"{what} reached {finding.value:.4g} from about {finding.expected:.4g}{_size(finding)}, farther than it is known to go"
         case Kind.MISSING:
             return f"{what} stopped reporting {seconds:.0f} s ago"
         case _:
@@ -105,6 +109,8 @@ def _size(finding: Finding) -> str:
 def _ended(what: str, finding: Finding, seconds: float) -> str:
     if finding.kind is Kind.MISSING:
         end = "is no longer expected" if finding.adopted else "reports again"
+    elif finding.kind is Kind.UNUSUAL:
+        end = "has gone no farther"
     elif finding.adopted:
         end = f"has stayed near {finding.value:.4g}, which is now taken as normal,"
     else:

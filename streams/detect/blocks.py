@@ -25,6 +25,7 @@ __all__ = [
     "least_length_ms",
     "moments",
     "trimmed_many",
+    "usable",
 ]
 
 LIMIT = 1e100
@@ -74,6 +75,13 @@ class Block:
         self.low = min(self.low, low)
         self.high = max(self.high, high)
 
+    def stands_out(self, at_ms: int, off: float) -> None:
+        """Note that the sample of this time stands out to the side of `off`."""
+        if off > 0:
+            self.up_ms = self.up_ms or at_ms
+        else:
+            self.down_ms = self.down_ms or at_ms
+
     def stood_out_ms(self, sign: int) -> int:
         """When the block's samples began to stand out to this side; its first sample where none did."""
         return (self.up_ms if sign > 0 else self.down_ms) or self.first_ms
@@ -110,6 +118,18 @@ def block_length_ms(steps_ms: Sequence[int], persist_ms: int) -> tuple[int, int]
     while length < MIN_SAMPLES * step:
         length *= 2
     return step, length
+
+
+def usable(
+    times_ms: NDArray[np.int64], values: NDArray[np.float64], last_ms: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return what counts of a column: numbers later than `last_ms`, the first of each time."""
+    with np.errstate(invalid="ignore"):
+        fresh = np.abs(values) < LIMIT
+    fresh &= times_ms > last_ms
+    times_ms, values = times_ms[fresh], values[fresh]
+    distinct = np.flatnonzero(np.diff(times_ms, prepend=last_ms))
+    return times_ms[distinct], values[distinct]
 
 
 def block_rows(

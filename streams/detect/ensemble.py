@@ -108,24 +108,30 @@ class Ensemble:
         numbers, at_ms = segments.number[chosen], segments.first_ms[chosen]
         leave = np.zeros(slots.size, np.bool_)
         turning = np.flatnonzero(table["number"] != numbers)
-        moved = slots[turning]
-        part = Turning(self._rules, pick(table, turning), rows.means[moved], rows.patterns[moved])
+        part = self._copy(slots[turning], pick(table, turning))
         if turning.size:
             leave[turning] = part.to(numbers[turning], at_ms[turning])
             put(table, turning, part.table)
         leave |= self._add(table, segments, chosen)
         if turning.size:
-            self._keep(part, moved, ~leave[turning])
+            self._keep(part, slots[turning], ~leave[turning])
         if leave.any():
             stay = np.flatnonzero(~leave)
             slots, table = slots[stay], pick(table, stay)
         put(rows.table, slots, table)
         return leave
 
+    def _copy(self, slots: Numbers, table: Table) -> Turning:
+        rows = self.rows
+        records = pick(rows.records, slots) if rows.records.size else rows.records
+        return Turning(self._rules, table, rows.means[slots], rows.patterns[slots], records)
+
     def _keep(self, part: Turning, slots: Numbers, done: Bools) -> None:
         """Write back what lies beside the table, of those that are not left: it must not be learned from twice."""
         rows, slots = self.rows, slots[done]
         rows.means[slots], rows.patterns[slots] = part.means[done], part.patterns[done]
+        if part.records.size:
+            put(rows.records, slots, part.records[done])
 
     def _add(self, table: Table, segments: Segments, chosen: Numbers) -> Bools:
         move = segments.centre[chosen] - table["base"]

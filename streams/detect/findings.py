@@ -12,6 +12,7 @@ class Kind(StrEnum):
     LEVEL_SHIFT = "level_shift"
     SPIKE = "spike"
     TREND = "trend"
+    UNUSUAL = "unusual"
     MISSING = "missing"
 
 

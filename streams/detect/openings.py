@@ -15,6 +15,7 @@ _CALM_SAMPLE = 1.0
 _CLIP = 4.0
 _REFUTED = 5.0
 _LEAST_SAMPLES = 3
+_SURE_BLOCKS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,12 @@ class Return:
     persist_ms: int
     surely_ms: int
     """After so long a calm stretch is over also where it can not tell the alarm's level apart."""
+
+    @staticmethod
+    def within(sample_scale: float, block_var: float, persist_ms: int, length_ms: int) -> Return:
+        """What a return is measured by in a series of blocks of this length, whose means have this variance."""
+        surely_ms = max(persist_ms, _SURE_BLOCKS * length_ms)
+        return Return(sample_scale, math.sqrt(block_var), persist_ms, surely_ms)
 
     def band(self, count: int) -> float:
         """How far off the mean of `count` samples may be and still be normal."""

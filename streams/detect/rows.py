@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.detect.blocks import STEPS_TO_LEARN
+from streams.detect.records import fresh
 from streams.detect.season import BINS, Profile
 from streams.detect.series import Series
-from streams.detect.settings import DetectRules
+from streams.detect.settings import DetectRules, Method
 from streams.detect.tables import Table
 from streams.detect.trends import MEANS, SUMS
 
@@ -61,7 +62,7 @@ ROW = np.dtype(
     + [("steps", _INT, STEPS_TO_LEARN), ("steps_seen", _INT), ("calm", _INT)]
     + [(name, _INT) for name in _ARRIVALS]
 )
-"""All of a series but the trend's means and the daily pattern. `calm`: the row counts, not an object.
+"""All of a series but the trend's means, the daily pattern and the records. `calm`: the row counts, not an object.
 
 `gap_ms` is the largest usual gap between the newest samples of successive columns, `gaps` how many were seen, `turn` when
 the series was last heard, as the detector counts.
@@ -75,6 +76,7 @@ class Rows:
     def __init__(self, rules: DetectRules) -> None:
         self._rules = rules
         self.seasonal = rules.season_ms >= BINS
+        self._recording = rules.method is Method.RECORDS
         self._free: list[int] = []
         self._resize(_FIRST)
         slot = self._free.pop()
@@ -87,11 +89,15 @@ class Rows:
         table = np.zeros(capacity, ROW)
         means = np.zeros((capacity, MEANS), np.float32)
         patterns = np.full((capacity, BINS if self.seasonal else 0), np.nan, np.float32)
+        records = fresh(capacity if self._recording else 0)
         if old:
+            records[:old] = self.records
             table[:old], means[:old], patterns[:old] = self.table, self.means, self.patterns
         self.table: Table = table
         self.means: NDArray[np.float32] = means
         self.patterns: NDArray[np.float32] = patterns
+        self.records: Table = records
+        """Of every slot, or of none where records are not looked for."""
         self._state = table[_STATE]
         self._free += range(capacity - 1, old - 1, -1)
 
@@ -101,6 +107,8 @@ class Rows:
             self._resize(2 * self.table.size)
         slot = self._free.pop()
         self.table[slot], self.means[slot], self.patterns[slot] = self._new, 0.0, np.nan
+        if self._recording:
+            self.records[slot] = fresh(1)[0]
         return slot
 
     def give_back(self, slot: int) -> None:
@@ -125,6 +133,8 @@ class Rows:
         self.means[slot] = series.trend.means
         if series.profile is not None:
             self.patterns[slot] = series.profile.means
+        if series.records is not None:
+            self.records[slot] = series.records[0]
         self.table["calm"][slot] = True
 
     def load(self, slot: int) -> Series:
@@ -139,5 +149,7 @@ class Rows:
         series.trend.means = array("f", self.means[slot].tobytes())
         if isinstance(series.profile, Profile):
             series.profile.means = array("f", self.patterns[slot].tobytes())
+        if self._recording:
+            series.records = self.records[slot : slot + 1].copy()
         self.table["calm"][slot] = False
         return series

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from streams.detect.tables import Floats, Ints, Numbers, Table
 
-__all__ = ["BINS", "Profile", "bins_of", "learn_many", "rises"]
+__all__ = ["BINS", "Profile", "bins_of", "foreseen_many", "learn_many", "rises"]
 
 BINS = 96
 """Half as many were tried: leaks and shifts under a daily load were then missed."""
@@ -52,6 +52,10 @@ class Profile:
         before, after = self.bin_of(from_ms), self.bin_of(to_ms)
         return 0.0 if before == after else self._known(after) - self._known(before)
 
+    def foreseen(self, number: int, length_ms: int) -> float:
+        """What the pattern expects of the block of this number; NaN where it is not known there."""
+        return self._known(self.bin_of(number * length_ms + length_ms // 2))
+
     def _known(self, number: int) -> float:
         """The bin's mean, or that of its neighbours where blocks longer than a bin have left it out."""
         here = self.means[number]
@@ -89,6 +93,14 @@ def rises(patterns: NDArray[np.float32], rows: Numbers, before: Ints, after: Int
         before == after, 0.0, _known_many(patterns, rows, after) - _known_many(patterns, rows, before)
     )
     return rise
+
+
+def foreseen_many(table: Table, patterns: NDArray[np.float32], period_ms: int) -> Floats:
+    """`Profile.foreseen` of the blocks in progress; nothing where no season is expected."""
+    if not patterns.shape[1]:
+        return np.full(table.size, np.nan)
+    middle = table["number"] * table["length_ms"] + table["length_ms"] // 2
+    return _known_many(patterns, np.arange(table.size), bins_of(middle, period_ms))
 
 
 def _known_many(patterns: NDArray[np.float32], rows: Numbers, bins: Ints) -> Floats:

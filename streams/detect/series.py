@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.detect.baseline import WARM_BLOCKS, Baseline
-from streams.detect.blocks import LIMIT, STEPS_TO_LEARN, Block, block_length_ms, block_rows
+from streams.detect.blocks import LIMIT, STEPS_TO_LEARN, Block, block_length_ms, block_rows, usable
 from streams.detect.findings import Finding, Kind
 from streams.detect.openings import Opening, Return
+from streams.detect.records import compare, fresh
 from streams.detect.season import BINS, Profile
-from streams.detect.settings import DetectRules
+from streams.detect.settings import DetectRules, Method
 from streams.detect.shift import Run
 from streams.detect.spikes import Excursion
+from streams.detect.tables import Table
 from streams.detect.trends import Trend, large_enough
 
 __all__ = ["GAP_BLOCKS", "NOTICE", "Series"]
@@ -31,7 +33,6 @@ NOTICE = 3.0
 GAP_BLOCKS = 60
 _CALM_BLOCK = 3.0
 _ADOPT_BLOCKS = 24
-_SURE_BLOCKS = 2
 _CALM_SAMPLE = 1.0
 
 
@@ -50,6 +51,7 @@ class Series:
         "notice_low",
         "opening",
         "profile",
+        "records",
         "run",
         "step_ms",
         "steps",
@@ -64,6 +66,7 @@ class Series:
         self.run = Run()
         self.excursion: Excursion | None = None
         self.trend = Trend()
+        self.records: Table | None = fresh(1) if rules.method is Method.RECORDS else None
         self.profile = Profile(rules.season_ms) if rules.season_ms >= BINS else None
         self.steps: array[int] | None = array("q")
         self.length_ms = 0
@@ -119,19 +122,15 @@ class Series:
         if self.opening is not None:
             self._recover(self.opening, at_ms, value, found)
         elif off > self.notice_high or off < self.notice_low:
-            self._notice(at_ms, value, off, found)
+            block.stands_out(at_ms, off)
+            self._watch(at_ms, value, found)
         elif self.excursion is not None:
             self._watch(at_ms, value, found)
 
     def _column(self, times: NDArray[np.int64], values: NDArray[np.float64], found: list[Finding]) -> None:
-        with np.errstate(invalid="ignore"):
-            fresh = np.abs(values) < LIMIT
-        fresh &= times > self.last_ms
-        times, values = times[fresh], values[fresh]
+        times, values = usable(times, values, self.last_ms)
         if times.size == 0:
             return
-        distinct = np.flatnonzero(np.diff(times, prepend=times[0] - 1))
-        times, values = times[distinct], values[distinct]
         centre = float(values[0])
         rows = block_rows(times, values - centre, self.length_ms)
         for start, end, number, at_ms, total, squares, low, high in rows:
@@ -148,14 +147,6 @@ class Series:
             else:
                 for at, value in zip(times[start:end].tolist(), values[start:end].tolist(), strict=True):
                     self._sample(at, value, found)
-
-    def _notice(self, at_ms: int, value: float, off: float, found: list[Finding]) -> None:
-        block = self.block
-        if off > 0:
-            block.up_ms = block.up_ms or at_ms
-        else:
-            block.down_ms = block.down_ms or at_ms
-        self._watch(at_ms, value, found)
 
     def _watch(self, at_ms: int, value: float, found: list[Finding]) -> None:
         """Follow an excursion; told when it ends (a spike) or has stayed (a shift)."""
@@ -195,6 +186,8 @@ class Series:
         block = self.block
         if block.count:
             self._close(at_ms, found)
+            if self.records is not None:
+                found += self._news(self.records, at_ms)
         if block.number >= 0:
             if number - block.number > GAP_BLOCKS:
                 self._relearn(at_ms, found)
@@ -229,8 +222,7 @@ class Series:
 
     def _close(self, at_ms: int, found: list[Finding]) -> None:
         """Judge the finished block against the baseline, then let the baseline learn from it."""
-        block, baseline = self.block, self.baseline
-        mean = block.mean
+        block, baseline, mean = self.block, self.baseline, self.block.mean
         if baseline.blocks == 0:
             self.trend.clear(mean)
             baseline.learn(block, self.length_ms, self._rules.sensitivity)
@@ -269,13 +261,8 @@ class Series:
     def _recover(self, opening: Opening, at_ms: int, value: float, found: list[Finding]) -> None:
         """Let an open alarm clear when the series is back; the block in progress, partly abnormal, is given up."""
         baseline = self.baseline
-        persist_ms = self._rules.persist_ms
-        back = Return(
-            baseline.sample_scale,
-            math.sqrt(baseline.block_var),
-            persist_ms,
-            max(persist_ms, _SURE_BLOCKS * self.length_ms),
-        )
+        scale, variance = baseline.sample_scale, baseline.block_var
+        back = Return.within(scale, variance, self._rules.persist_ms, self.length_ms)
         if opening.take(at_ms, value - baseline.nearest(value), back):
             self._end(opening, at_ms, baseline.nearest(value) + opening.total / opening.count, found)
             self._begin(self.block.number, at_ms)
@@ -298,6 +285,13 @@ class Series:
             self._end(opening, at_ms, mean, found, adopted=True)
         elif abs(off) <= max(_CALM_BLOCK * scale, _CALM_SAMPLE * baseline.sample_scale):
             baseline.learn(block, self.length_ms, self._rules.sensitivity)
+
+    def _news(self, records: Table, at_ms: int) -> Iterator[Finding]:
+        """Compare the finished block with the records; while an alarm is open there is no news."""
+        number, profile = self.block.number, self.profile
+        foreseen = math.nan if profile is None else profile.foreseen(number, self.length_ms)
+        muted = self.opening is not None
+        return compare(records, self._rules.records, self.block, foreseen, at_ms, muted=muted)
 
     def _pattern_rise(self, blocks: int, ago: int) -> float:
         if self.profile is None:

@@ -2,9 +2,41 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["DetectRules"]
+__all__ = ["DetectRules", "Method", "RecordRules"]
+
+
+class Method(StrEnum):
+    """What is looked for beside missing data."""
+
+    CHANGES = "changes"
+    """Shifts, spikes and trends that are beyond doubt."""
+    RECORDS = "records"
+    """These, and whatever goes farther than the series has gone in its memory: many more alarms, earlier and weaker."""
+
+
+class RecordRules(BaseModel):
+    """How records are measured, in samples where there is no other unit: one choice for all series."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    far: float = Field(default=3.0, gt=0)
+    """Usual distances that make news of a record."""
+    beat: float = Field(default=1.05, ge=1)
+    """A record is beaten by at least a twentieth: what recurs at the same height is no news as the record fades."""
+    memory: int = Field(default=1_500, ge=1)
+    """What makes the level and the usual distances."""
+    half_life: int = Field(default=4_000, ge=1)
+    """Of the records."""
+    slow: int = Field(default=64, ge=16)
+    """Of the mean that finds small shifts."""
+    rest: int = Field(default=100, ge=0)
+    """After news, before there is any again."""
+    warmup: int = Field(default=150, ge=1)
+    """A series is silent for so long."""
 
 
 class DetectRules(BaseModel):
@@ -14,6 +46,9 @@ class DetectRules(BaseModel):
 
     max_series: int = Field(default=100_000, ge=1)
     """Series with state in one worker; the longest unseen are dropped first."""
+    method: Method = Method.CHANGES
+    """What is looked for: changes, or records too. For records expect one of each series every 1,200 samples or so."""
+    records: RecordRules = RecordRules()
     sensitivity: float = Field(default=6.0, gt=0)
     """Robust deviations that make a change an alarm: higher is quieter."""
     persist_s: float = Field(default=20.0, ge=0)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from streams.detect import season, shift
 from streams.detect.baseline import WARM_BLOCKS, Levels, learn_many, season_step_many
 from streams.detect.blocks import moments, trimmed_many
+from streams.detect.records import Blocks, tell_many
 from streams.detect.series import GAP_BLOCKS, NOTICE
 from streams.detect.settings import DetectRules
 from streams.detect.tables import Bools, Floats, Ints, Numbers, Table, pick, put
@@ -31,6 +32,8 @@ class Turning:
     means: NDArray[np.float32]
     patterns: NDArray[np.float32]
     """Without columns where no season is expected."""
+    records: Table
+    """Without rows where none are looked for."""
 
     def to(self, numbers: Ints, at_ms: Ints) -> Bools:
         """Close the blocks in progress and begin those of these numbers, whose first samples are at these times.
@@ -53,11 +56,14 @@ class Turning:
         return leave
 
     def _of(self, rows: Numbers) -> Turning:
-        return Turning(self.rules, pick(self.table, rows), self.means[rows], self.patterns[rows])
+        records = pick(self.records, rows) if self.records.size else self.records
+        return Turning(self.rules, pick(self.table, rows), self.means[rows], self.patterns[rows], records)
 
     def _take_back(self, rows: Numbers, part: Turning) -> None:
         put(self.table, rows, part.table)
         self.means[rows], self.patterns[rows] = part.means, part.patterns
+        if part.records.size:
+            put(self.records, rows, part.records)
 
     def close(self) -> Bools:
         """Judge the finished blocks and learn from them; none is empty. Returns as `to`."""
@@ -76,7 +82,7 @@ class Turning:
             leave[old] = part.judge(mean[old])
             self._take_back(old, part)
         learn_many(table, rules.sensitivity)
-        return leave
+        return leave | self._compare(mean) if self.records.size else leave
 
     def _start_trend(self, rows: Numbers, mean: Floats) -> None:
         self.means[rows] = 0.0
@@ -112,6 +118,13 @@ class Turning:
             )
             put(table, rows, run)
         return leave
+
+    def _compare(self, mean: Floats) -> Bools:
+        """Compare the finished blocks with the records. Returns as `to`."""
+        table = self.table
+        foreseen = season.foreseen_many(table, self.patterns, self.rules.season_ms)
+        low, high = table["base"] + table["low"], table["base"] + table["high"]
+        return tell_many(self.records, Blocks(mean, low, high, table["count"], foreseen), self.rules.records)
 
     def _rises(self, rows: Numbers, blocks: int, ago: int) -> Floats:
         if not self.patterns.shape[1]:

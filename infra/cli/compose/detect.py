@@ -7,9 +7,9 @@ import asyncio
 from infra.cli.compose.process import RoleProcess
 from infra.runtime.settings import DetectSection
 from streams.detect.role import run_detection
-from streams.detect.settings import DetectRules
+from streams.detect.settings import DetectRules, Method
 
-__all__ = ["run"]
+__all__ = ["detect_rules", "run"]
 
 
 async def run(process: RoleProcess, stop: asyncio.Event) -> None:
@@ -21,7 +21,7 @@ async def run(process: RoleProcess, stop: asyncio.Event) -> None:
     producer = await process.producer()
     await run_detection(
         process.installation.kafka,
-        _rules(section),
+        detect_rules(section),
         producer,
         process.office(producer),
         process.clock,
@@ -31,8 +31,10 @@ async def run(process: RoleProcess, stop: asyncio.Event) -> None:
     )
 
 
-def _rules(section: DetectSection) -> DetectRules:
+def detect_rules(section: DetectSection) -> DetectRules:
+    """The rules of the role by its settings."""
     return DetectRules(
+        method=Method(section.method),
         max_series=section.max_series,
         sensitivity=section.sensitivity,
         persist_s=section.persist_s,

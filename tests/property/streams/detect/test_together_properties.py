@@ -14,13 +14,16 @@ from hypothesis import strategies as st
 from streams.detect.ensemble import Ensemble
 from streams.detect.findings import Finding
 from streams.detect.series import Series
-from streams.detect.settings import DetectRules
+from streams.detect.settings import DetectRules, Method
 from streams.detect.tables import Columns
 from tests.unit.streams.detect.kpi_shapes import NORMAL, T0, Values
 
 seeds = st.integers(0, 100_000)
 rules = st.builds(
-    DetectRules, season_s=st.sampled_from([0.0, 600.0, 86_400.0]), persist_s=st.sampled_from([0.0, 20.0])
+    DetectRules,
+    method=st.sampled_from(Method),
+    season_s=st.sampled_from([0.0, 600.0, 86_400.0]),
+    persist_s=st.sampled_from([0.0, 20.0]),
 )
 steps = st.sampled_from([1_000, 10_000, 60_000])
 NOISY = ("gaussian", "ar_0.9", "student_t3", "lognormal", "daily_5", "random_walk")

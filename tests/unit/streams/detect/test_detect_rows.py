@@ -8,7 +8,7 @@ from streams.detect.rows import ROW, Rows
 from streams.detect.season import BINS
 from streams.detect.segments import segments_of
 from streams.detect.series import Series
-from streams.detect.settings import DetectRules
+from streams.detect.settings import DetectRules, Method
 from streams.detect.tables import Columns, pick, put
 from tests.unit.streams.detect.kpi_shapes import T0, times
 
@@ -25,13 +25,15 @@ def _state(series: Series) -> list[object]:
             series.profile and [getattr(series.profile, name) for name in ("means", "bin", "total", "count")],
             (series.length_ms, series.step_ms, series.born_ms, series.last_ms),
             (series.notice_low, series.notice_high, series.wide),
+            None if series.records is None else series.records.tolist(),
         )
     ]
 
 
 @pytest.mark.parametrize("season_s", [0.0, 86_400.0])
-def test_a_row_holds_all_of_a_calm_series(season_s: float) -> None:
-    rules = DetectRules(season_s=season_s)
+@pytest.mark.parametrize("method", Method)
+def test_a_row_holds_all_of_a_calm_series(season_s: float, method: Method) -> None:
+    rules = DetectRules(season_s=season_s, method=method)
     series = Series(rules)
     series.feed(times(3_000, 60.0), np.random.default_rng(1).normal(5, 1, 3_000).tolist())
     assert series.calm
@@ -43,9 +45,36 @@ def test_a_row_holds_all_of_a_calm_series(season_s: float) -> None:
     assert rows.table["calm"][slot] == 0
 
 
-def test_a_new_row_is_a_new_series() -> None:
-    rows = Rows(DetectRules())
-    assert _state(rows.load(rows.take())) == _state(Series(DetectRules()))
+@pytest.mark.parametrize("method", Method)
+def test_a_new_row_is_a_new_series(method: Method) -> None:
+    rules = DetectRules(method=method)
+    rows = Rows(rules)
+    slot = rows.take()
+    rows.store(slot, _learned(rules))
+    rows.give_back(slot)
+    assert rows.take() == slot
+    assert _state(rows.load(slot)) == _state(Series(rules))
+
+
+def _learned(rules: DetectRules) -> Series:
+    series = Series(rules)
+    series.feed(times(900, 60.0), np.random.default_rng(3).normal(5, 1, 900).tolist())
+    return series
+
+
+def test_what_is_not_looked_for_takes_no_room() -> None:
+    assert Rows(DetectRules()).records.size == 0
+    assert Rows(DetectRules(method=Method.RECORDS)).records.itemsize <= 128
+
+
+def test_records_are_kept_when_rows_grow() -> None:
+    rules = DetectRules(method=Method.RECORDS)
+    rows = Rows(rules)
+    slot, series = rows.take(), _learned(rules)
+    rows.store(slot, series)
+    for _ in range(200):
+        rows.take()
+    assert _state(rows.load(slot)) == _state(series)
 
 
 def test_rows_grow_and_keep_what_they_hold() -> None:
