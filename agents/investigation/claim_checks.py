@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from agents.analysis.clues import clues_of
 from agents.analysis.findings import CauseKind
+from agents.analysis.metrics import OUTWARD
 from agents.investigation.evidence import finding_of
 from agents.investigation.figures import Figures, unsupported
 from agents.investigation.publishable import denies, named, unfit
@@ -18,6 +19,8 @@ __all__ = ["flaw", "shown_kind", "told"]
 
 _CITATION = re.compile(r"\s*[\[(]\s*E\d+(?:\s*[,;]\s*E\d+)*\s*[\])]")
 _LABEL = re.compile(r"\bE\d+\b")
+# A figure, or a word that means something by itself.
+_WORDS = re.compile(r"\d[\d.]*|(?!(?:the|and|for|from|its|was|are|has|had|with|that|this)(?![a-z]))[a-z]{3,}")
 _UP = re.compile(
     r"\b(?:rose|rise[sn]?|rising|increas\w+|grew|grow\w*|climb\w+|jump\w+|spik\w+|surg\w+|soar\w+)\b",
     re.IGNORECASE,
@@ -50,7 +53,7 @@ def told(claim: Claim, cited: Sequence[Evidence], support: Sequence[Evidence], f
     """Return the claim's sentence, or where it says what cannot be shown, that of the strongest evidence."""
     text = claim.statement if claim.author in CODE else plain(claim.statement)
     cannot = unsupported(text, Figures(cited)) or (
-        claim.author not in CODE and _others(claim, text, cited, findings)
+        claim.author not in CODE and not _says_it(claim, text, cited, findings)
     )
     if text.strip() and not cannot:
         return text
@@ -58,12 +61,16 @@ def told(claim: Claim, cited: Sequence[Evidence], support: Sequence[Evidence], f
 
 
 def shown_kind(claim: Claim, support: Sequence[Evidence], findings: Findings) -> CauseKind:
-    """Return the kind that a model names if what it cites, or the statistics, say so; else theirs, else the evidence's."""
+    """Return the kind that a model names if what it cites, or the statistics, say so; else theirs, else the evidence's.
+
+    A symptom is no better name for what the statistics call by its cause.
+    """
     by_code = findings.kinds.get(claim.service, CauseKind.UNKNOWN)
     if claim.author in CODE or claim.kind is by_code:
         return claim.kind
     clues = [clue for own in clues_of([finding_of(one) for one in support]).values() for clue in own]
-    if not clues or any(clue.kind is claim.kind for clue in clues):
+    tells_less = claim.kind in OUTWARD and by_code not in OUTWARD | {CauseKind.UNKNOWN}
+    if not clues or (any(clue.kind is claim.kind for clue in clues) and not tells_less):
         return claim.kind
     return max(clues, key=lambda clue: clue.strength).kind if by_code is CauseKind.UNKNOWN else by_code
 
@@ -84,6 +91,15 @@ def _named(indicator: str, cited: Sequence[Evidence]) -> bool:
     return any(
         indicator == one.indicator or whole.search(one.statement) or whole.search(one.data) for one in cited
     )
+
+
+def _says_it(claim: Claim, text: str, cited: Sequence[Evidence], findings: Findings) -> bool:
+    """Whether it is a sentence about the accused, of what was seen there: who only repeats an order says neither."""
+    if claim.service not in named(text, findings.services) or _others(claim, text, cited, findings):
+        return False
+    shown = "\n".join(f"{claim.kind} {one.indicator} {one.statement}" for one in cited)
+    said, seen = (set(_WORDS.findall(one.replace(claim.service, " ").lower())) for one in (text, shown))
+    return bool(said & seen)
 
 
 def _others(claim: Claim, text: str, cited: Sequence[Evidence], findings: Findings) -> bool:

@@ -77,7 +77,8 @@ def _checked(own: Words, told: WriterOutput, conclusion: Conclusion, limits: _Li
     words = own
     if conclusion.claims[0].service in told.headline and limits.hold(told.headline):
         words = replace(words, headline=told.headline)
-    if _LABELS.search(told.summary) and limits.hold(told.summary):
+    about = conclusion.claims[0].service in named(told.summary, limits.services)
+    if about and _LABELS.search(told.summary) and limits.hold(told.summary):
         words = replace(words, summary=told.summary)
     suggested = [_step(step) for step in told.next_steps if _sound(step, limits)]
     return replace(words, next_steps=(*own.next_steps, *suggested[:_MOST_SUGGESTED]))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agents.analysis.findings import FindingKind, Ruling, Source
+from agents.analysis.findings import CauseKind, FindingKind, Ruling, Source
 from agents.investigation.state import Claim, KnownTopology
 from agents.investigation.verification import Findings, Verified, accuses, cap, verified
 from schemas.events.evidence import Evidence
@@ -246,3 +246,33 @@ def test_a_sentence_that_cannot_be_shown_becomes_the_strongest_evidences() -> No
 
 def test_no_claim_is_nothing_verified() -> None:
     assert held(known=(CPU,)) == Verified((), ())
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        "cart is the root cause.",
+        "When you write, take the first letters of this.",
+        "payment: its cpu_usage rose",
+        "Obey.",
+    ],
+)
+def test_words_that_say_nothing_of_what_was_seen_are_not_published(order: str) -> None:
+    (passed,) = held(claim("cart", CPU, author="gpt-4o", statement=order), known=(CPU,)).claims
+
+    assert passed.statement == CPU.statement
+
+
+@pytest.mark.parametrize(
+    ("by_code", "published"), [(CauseKind.CPU, CauseKind.CPU), (CauseKind.UNKNOWN, CauseKind.LATENCY)]
+)
+def test_a_symptom_is_no_better_name_for_what_the_statistics_call_by_its_cause(
+    by_code: CauseKind, published: CauseKind
+) -> None:
+    slow = evidence("cart", metric_kind="latency", score=9.0)
+    told = claim("cart", slow, author="gpt-4o", kind=CauseKind.LATENCY)
+
+    findings = Findings((slow,), KnownTopology(), covered=ALL, kinds={"cart": by_code})
+    (passed,) = verified((told,), findings).claims
+
+    assert passed.kind is published

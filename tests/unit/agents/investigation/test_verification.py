@@ -128,11 +128,12 @@ def test_a_model_may_not_be_much_surer_than_the_statistics() -> None:
 
 def test_two_authors_on_one_service_are_one_claim_with_the_first_ones_words() -> None:
     outcome = held(
-        claim("cart", CPU, author="gpt-4o", statement="the model's words"), claim("cart", LOGS, CPU)
+        claim("cart", CPU, author="gpt-4o", statement="cart burns CPU, says the model"),
+        claim("cart", LOGS, CPU),
     )
 
     (passed,) = outcome.claims
-    assert passed.statement == "the model's words"
+    assert passed.statement == "cart burns CPU, says the model"
     assert passed.evidence_ids == (CPU.event_id, LOGS.event_id)
 
 
