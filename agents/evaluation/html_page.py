@@ -60,6 +60,8 @@ def _cards(report: EvaluationReport) -> str:
             ("attempts at the model", f"{totals.attempts}, {totals.failed_attempts} failed"),
             ("tokens in, out", f"{totals.input_tokens:,}, {totals.output_tokens:,}"),
             ("its claims that passed", share(totals.published_claims, totals.claims)),
+            ("its claims made less sure", share(totals.capped_claims, totals.claims)),
+            ("its queries refused", share(totals.refused_queries, totals.queries)),
         ]
     told = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in cards)
     return f"<dl class=cards>{told}</dl>"

@@ -103,6 +103,8 @@ def _spending(report: EvaluationReport) -> Iterator[str]:
             ("attempts at the model", f"{totals.attempts}, {totals.failed_attempts} of them failed"),
             ("tokens", f"{totals.input_tokens:,} in, {totals.output_tokens:,} out"),
             ("claims of the model that passed verification", share(totals.published_claims, totals.claims)),
+            ("claims whose confidence was lowered", share(totals.capped_claims, totals.claims)),
+            ("queries of the model that were refused", share(totals.refused_queries, totals.queries)),
         ]
     yield _table(("what", "figure"), rows)
 

@@ -66,6 +66,12 @@ class Spent(Record):
     """Causes that a model claimed."""
     published_claims: int = 0
     """Those of them that passed verification."""
+    capped_claims: int = 0
+    """Those whose service is named, with less confidence than the model claimed."""
+    queries: int = 0
+    """What it asked of the data."""
+    refused_queries: int = 0
+    """Those of them that were not put: about nobody we know, asked before, or beyond the limits."""
 
 
 class ScenarioResult(Record):
@@ -171,6 +177,9 @@ class Totals(Record):
     cost_nano_usd: int | None
     claims: int
     published_claims: int
+    capped_claims: int = 0
+    queries: int = 0
+    refused_queries: int = 0
 
 
 class EvaluationReport(Record):
@@ -228,6 +237,9 @@ def _totals(scenarios: Sequence[ScenarioResult], cases: Sequence[CaseResult]) ->
         cost_nano_usd=None if None in costs else sum(cost or 0 for cost in costs),
         claims=sum(one.claims for one in spent),
         published_claims=sum(one.published_claims for one in spent),
+        capped_claims=sum(one.capped_claims for one in spent),
+        queries=sum(one.queries for one in spent),
+        refused_queries=sum(one.refused_queries for one in spent),
     )
 
 

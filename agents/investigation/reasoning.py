@@ -44,6 +44,7 @@ async def advised(
         "claims": (*_claims(advice.value, advice.model, evidence), *own),
         "questions": advice.value.missing,
         "queries": asked.queries,
+        "wishes": ranked.wishes + len(advice.value.queries),
         "unanswered": asked.unanswered,
         "partial": asked.partial,
     }

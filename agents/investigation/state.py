@@ -156,6 +156,8 @@ class RankedState(Record):
     """What a model would still ask."""
     queries: tuple[Inquiry, ...] = ()
     """What a model asks of the data before it decides; they are put next."""
+    wishes: int = 0
+    """How many queries a model has wished for, in all its turns."""
     unanswered: tuple[Inquiry, ...] = ()
     """What it asked for and was not given any more."""
     partial: str = ""

@@ -56,7 +56,7 @@ def evaluate(
     if suite and listed:
         tell_scenarios(_chosen(only), as_json)
         return
-    chosen = chosen_model(_llm(data, model, model_url), model, model_url, model_key_file)
+    chosen = chosen_model(_llm(data, model), model, model_url, model_key_file)
     seeds = tuple(range(seed, seed + repeat)) if suite else ()
     tasks = _scenarios(only, seeds, chosen) if suite else _cases(Path(what), limit, late, chosen)
     how = How(chosen, seeds, late, score=score and not suite)
@@ -68,9 +68,9 @@ def evaluate(
     _leave(report, at_least)
 
 
-def _llm(data: Path | None, model: str, url: str) -> LlmSection:
-    """The installation's models; nothing is read where none is asked for by name."""
-    return load_settings(data, None).llm if model and not url else LlmSection()
+def _llm(data: Path | None, model: str) -> LlmSection:
+    """The installation's models and prices; nothing is read where no model is asked for."""
+    return load_settings(data, None).llm if model else LlmSection()
 
 
 def _chosen(only: list[str] | None) -> tuple[Scenario, ...]:

@@ -13,6 +13,7 @@ from tests.fakes.openai_server import Recorded
 __all__ = ["Request", "cause", "data_query", "planned", "reasoned", "smallest"]
 
 _BLOCK = re.compile(r"<<<EVIDENCE (\S+)\n(.*?)\n>>>END \1", re.DOTALL)
+_MOST_LABELS = 50
 _LABEL = re.compile(r"E\d+")
 _RANKED = re.compile(r"^(\S+) \((\w+), confidence [\d.]+\)(?: \[([^\]]*)\])?: (.*)$", re.MULTILINE)
 
@@ -62,7 +63,7 @@ def cause(service: str, labels: list[str], statement: str, **changes: Any) -> di
         "indicator": None,
         "kind": "unknown",
         "statement": statement,
-        "evidence_ids": labels,
+        "evidence_ids": labels[:_MOST_LABELS],
         "confidence": 0.9,
     }
     return {**base, **changes}

@@ -10,6 +10,7 @@ it is asked for.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import signal
 import threading
@@ -17,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.fakes.model_requests import Request, cause, data_query, planned, reasoned, smallest
-from tests.fakes.openai_server import Answer, ModelText, Recorded, Script, start_openai_server, structured
+from tests.fakes.openai_server import Answer, ModelText, Recorded, Script, UsageNumbers, start_openai_server
 
 __all__ = ["EVIL", "PERSONALITIES", "Request", "personality"]
 
@@ -213,8 +214,11 @@ def personality(name: str) -> Callable[[Recorded], Answer]:
     character = PERSONALITIES[name]
 
     def answer(recorded: Recorded) -> Answer:
-        told = character(Request.of(recorded))
-        return ModelText(told) if isinstance(told, str) else structured(told)
+        request = Request.of(recorded)
+        told = character(request)
+        text = told if isinstance(told, str) else json.dumps(told)
+        # Four characters a token, as English has on average: enough to compare one character with another.
+        return ModelText(text, UsageNumbers(prompt=len(request.prompt) // 4, completion=len(text) // 4))
 
     return answer
 

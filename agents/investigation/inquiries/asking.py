@@ -16,6 +16,7 @@ from agents.llm.outputs import DataQuery
 from schemas.events.base import Instant, Record
 
 __all__ = [
+    "ASKED",
     "MOST_AT_ONCE",
     "MOST_TURNS",
     "Asked",
@@ -28,6 +29,8 @@ __all__ = [
     "told",
 ]
 
+ASKED = "asked|"
+"""How the name of a finding begins that answers a query."""
 MOST_TURNS = 3
 """How often a model may ask for more in one investigation, in all its looks together."""
 MOST_AT_ONCE = 4
@@ -61,7 +64,7 @@ class Inquiry(Record):
     @property
     def name(self) -> str:
         """The same for the same question."""
-        return f"asked|{self.look_at}|{self.service}|{self.match}|{self.since:%Y%m%dT%H%M%S}|{self.until:%Y%m%dT%H%M%S}"
+        return f"{ASKED}{self.look_at}|{self.service}|{self.match}|{self.since:%Y%m%dT%H%M%S}|{self.until:%Y%m%dT%H%M%S}"
 
 
 class Inquiring(Record):

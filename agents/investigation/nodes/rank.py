@@ -38,9 +38,10 @@ async def rank(state: GraphState, context: RunContext) -> RankDelta:
         context.ports.candidates,
     )
     own = claims_of(ranking.causes, evidence, context.settings.reported_causes)
+    known = _ranked(ranking, own, state.ranked.wishes if state.ranked else 0)
     if not ranking.abnormal:
-        return {"ranked": _ranked(ranking, own)}
-    ranked, costs = await advised(_ranked(ranking, own), state, context)
+        return {"ranked": known}
+    ranked, costs = await advised(known, state, context)
     return {"ranked": ranked, "costs": costs}
 
 
@@ -79,7 +80,7 @@ def _cited(cause: Cause, evidence: Sequence[Evidence]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ids))
 
 
-def _ranked(ranking: Ranking, claims: tuple[Claim, ...]) -> RankedState:
+def _ranked(ranking: Ranking, claims: tuple[Claim, ...], wishes: int) -> RankedState:
     return RankedState(
         causes=ranking.causes[:_KEPT_CAUSES],
         rulings=ranking.rulings,
@@ -87,4 +88,5 @@ def _ranked(ranking: Ranking, claims: tuple[Claim, ...]) -> RankedState:
         covered=tuple(sorted(source for source, had in ranking.coverage.items() if had)),
         indicators=ranking.indicators[:_KEPT_CAUSES],
         claims=claims,
+        wishes=wishes,
     )

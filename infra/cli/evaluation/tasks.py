@@ -12,6 +12,7 @@ from agents.evaluation.judging import correct, judge
 from agents.evaluation.predictions import Prediction, predict
 from agents.evaluation.results import CaseResult, NamedCause, ScenarioResult, Spent
 from agents.evaluation.unreachable import UnreachableWindows
+from agents.investigation.inquiries.asking import ASKED
 from agents.investigation.memory import memory_ports
 from agents.investigation.settings import InvestigationSettings
 from agents.investigation.verification import CODE
@@ -161,6 +162,8 @@ def _named(report: Report) -> tuple[NamedCause, ...]:
 def _spent(told: Answer) -> Spent:
     claims = [one for one in told.ranking.claims if one.author not in CODE]
     published = {(cause.service, cause.statement) for cause in told.report.causes}
+    sure = {one.service: one.confidence for one in told.report.causes if one.confidence is not None}
+    answered = sum(one.finding.startswith(ASKED) for one in told.evidence)
     return Spent(
         steps=told.steps,
         seconds=told.seconds,
@@ -171,4 +174,7 @@ def _spent(told: Answer) -> Spent:
         cost_nano_usd=told.report.cost_nano_usd,
         claims=len(claims),
         published_claims=sum((one.service, one.statement) in published for one in claims),
+        capped_claims=sum(sure.get(one.service, one.confidence) < one.confidence for one in claims),
+        queries=told.ranking.wishes,
+        refused_queries=told.ranking.wishes - answered,
     )

@@ -22,6 +22,7 @@ from infra.cli.main import app
 from schemas.errors import InvalidRequestError
 from tests.fakes.case_folder import write_case
 from tests.fakes.openai_server import Answer, Recorded, Status, start_openai_server, structured
+from tests.fakes.personalities import personality
 
 ROOT = Path(__file__).parents[3]
 
@@ -207,6 +208,18 @@ def test_any_model_is_asked_counted_and_not_believed() -> None:
     assert met["cause"]
     assert met["grounded"]
     assert met["forbidden"]
+
+
+def test_what_a_model_asks_is_counted_and_its_price_is_the_one_that_was_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TOCSIN_LLM__PRICES", '{"looping": [1.0, 4.0]}')
+    with start_openai_server(personality("looping"), models=("looping",)) as server:
+        done = told("scenarios", "--only", "cpu-hog", "--model", "looping", "--model-url", server.base_url)
+    spent = done["spent"]
+    assert (done["right"], spent["claims"], spent["published_claims"]) == (1, 0, 0)
+    assert (spent["queries"], spent["refused_queries"]) == (2, 1)
+    assert spent["cost_nano_usd"] > 1000 * spent["input_tokens"]
 
 
 def test_a_model_that_is_away_leaves_the_statistics() -> None:

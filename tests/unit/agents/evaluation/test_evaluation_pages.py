@@ -94,14 +94,24 @@ def test_an_interrupted_evaluation_says_so() -> None:
 
 def test_a_model_s_effort_is_told() -> None:
     used = spent(
-        attempts=4, failed_attempts=1, input_tokens=1_200, output_tokens=34, claims=4, published_claims=1
+        attempts=4,
+        failed_attempts=1,
+        input_tokens=1_200,
+        output_tokens=34,
+        claims=4,
+        published_claims=1,
+        capped_claims=3,
+        queries=5,
+        refused_queries=2,
     )
     report = compiled(ABOUT, [scenario("a", "g", check(), spent=used)])
     words = Reader(html_page(report)).words
     assert "4, 1 failed" in words
     assert "1,200, 34" in words
     assert "1 of 4 (25%)" in words
-    assert "1 of 4 (25%)" in markdown_page(report)
+    for told in ("1 of 4 (25%)", "3 of 4 (75%)", "2 of 5 (40%)"):
+        assert told in words
+        assert told in markdown_page(report)
 
 
 def test_the_markdown_page_has_the_tables_and_lets_no_markup_through() -> None:
