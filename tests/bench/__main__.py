@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +16,9 @@ import typer
 from tests.bench.catalogue import BENCHES, Bench
 from tests.bench.conditions import conditions
 from tests.bench.figures import Figure, figure_from
+from tests.bench.kept import Measured, keep, kept, merged
 from tests.bench.profiling import command_under_spy, profile_text
-from tests.bench.tables import markdown, value_text
+from tests.bench.tables import value_text
 
 __all__ = ["app"]
 
@@ -31,9 +33,12 @@ def main(
     only: Annotated[
         list[str] | None, typer.Option(help="Run just these; may be given more than once.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for results.json, results.md and the profiles.")] = Path(
-        "build/bench"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder for results.json, results.md and the profiles; others' figures stay in it."
+        ),
+    ] = Path("build/bench"),
     *,
     quick: Annotated[bool, typer.Option(help="Show that each works; the figures mean nothing.")] = False,
     profile: Annotated[
@@ -46,13 +51,14 @@ def main(
         msg = f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(_NAMES)}"
         raise typer.BadParameter(msg)
     out.mkdir(parents=True, exist_ok=True)
-    before = conditions()
-    command = _command(only, quick=quick, profile=profile)
-    results, failed = {}, []
+    earlier, titles = kept(out), {one.name: one.title for one in BENCHES}
+    now = Measured(_command(only, quick=quick, profile=profile), conditions(), {})
+    failed = []
     for bench in chosen:
         try:
-            results[bench.name] = _measured(bench, out, quick=quick, profile=profile)
-            _keep(results, before, out, command)
+            figures = _measured(bench, out, quick=quick, profile=profile)
+            now = replace(now, results={**now.results, bench.name: figures})
+            keep(out, merged(earlier, now, titles), titles)
         except subprocess.SubprocessError as error:
             failed.append(bench.name)
             typer.echo(f"    failed: {error}", err=True)
@@ -94,16 +100,6 @@ def _command(only: Sequence[str] | None, *, quick: bool, profile: bool) -> str:
     parts = [f"ONLY={' '.join(only)!r}" if only and len(only) > 1 else f"ONLY={only[0]}" if only else ""]
     parts += ["QUICK=1" if quick else "", "PROFILE=1" if profile else ""]
     return " ".join(["make bench", *(part for part in parts if part)])
-
-
-def _keep(results: dict[str, list[Figure]], before: dict[str, str], out: Path, command: str) -> None:
-    told = {name: [one.to_json() for one in figures] for name, figures in results.items()}
-    text = json.dumps(
-        {"command": command, "conditions": before, "results": told}, indent=2, ensure_ascii=False
-    )
-    (out / "results.json").write_text(text + "\n")
-    titles = {one.name: one.title for one in BENCHES}
-    (out / "results.md").write_text(markdown(results, titles, before, command))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ BENCHES = (
     Bench("kpi-path", "KPI samples from the broker through detection"),
     Bench("landing", "Landing in ClickHouse, beside a bare columnar insert of the same rows"),
     Bench("cost-query", "A cost query over 100 million ledger rows"),
+    Bench("analysis", "The analysis of an incident, beside BARO's robust scorer over the same samples"),
     Bench("investigation-cpu", "CPU of an investigation over the bare LangGraph graph"),
     Bench("waiting", "1,000 waiting investigations in one worker"),
     Bench("api-reads", "Reads over HTTP at 500 requests a second"),

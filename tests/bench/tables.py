@@ -25,8 +25,8 @@ def markdown(
     conditions: Mapping[str, str],
     command: str,
 ) -> str:
-    """Conditions, then a table of every figure."""
-    parts = ["# Figures", "", f"`{command}`", "", "| condition | |", "|---|---|"]
+    """One run: its command, its conditions, then a table of every figure."""
+    parts = [f"## `{command}`", "", "| condition | |", "|---|---|"]
     parts += [f"| {name} | {value} |" for name, value in conditions.items()]
     parts += ["", "| what | value | goal | met | ours | peer, same run |", "|---|---:|---|---|---|---|"]
     for name, figures in results.items():

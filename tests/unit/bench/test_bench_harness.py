@@ -61,7 +61,7 @@ def test_the_table_names_what_was_not_met() -> None:
     text = markdown({"one": [RATIO, missed]}, {"one": "Rows"}, {"date": "today"}, "make bench ONLY=one")
     assert "| rows | 1.25 x | ≥ 1 | yes | 125 rows/s | 100 rows/s |" in text
     assert "| late | 300 ms | < 250 | **no** |  |  |" in text
-    assert text.startswith("# Figures\n\n`make bench ONLY=one`\n")
+    assert text.startswith("## `make bench ONLY=one`\n")
     assert "| date | today |" in text
 
 

@@ -1,0 +1,1 @@
+"""Cases and peers for the benchmark of the analysis."""
