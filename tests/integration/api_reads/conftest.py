@@ -1,10 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import structlog
 
 from sinks.clickhouse.client import ClickHouse, ClickHouseAddress, open_clickhouse
 from sinks.clickhouse.landing import ClickHouseLanding, FixedRetention
@@ -15,6 +18,18 @@ from tests.integration.api_reads.serving import Served, serve_reads
 from tests.integration.sinks.samples import FixedClock
 
 _MIGRATED: set[str] = set()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A shell of its own, where nothing says whom to ask; what the server logs would be in what a command prints."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for name in ("TOCSIN_URL", "TOCSIN_API_URL", "TOCSIN_CONTEXT", "TOCSIN_API_KEY", "TOCSIN_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield tmp_path
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from streams.kafka import KafkaSettings
 from streams.producer import EventProducer, open_producer
 from tests.fakes.api import FakeApi, make_api
 from tests.fakes.api_reads import ScriptedAnswers
+from tests.fakes.certificates import Identity
 from tests.fakes.full_events import at
 from tests.integration.sinks.samples import messages
 
@@ -51,20 +52,27 @@ class Served:
 
 
 @asynccontextmanager
-async def serve(api: FakeApi, port: int = 0) -> AsyncIterator[Served]:
-    """Serve the application at a port of its own while the context lasts, in this event loop."""
+async def serve(api: FakeApi, port: int = 0, identity: Identity | None = None) -> AsyncIterator[Served]:
+    """Serve the application at a port of its own while the context lasts, in this event loop; with an identity over TLS."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
         config = uvicorn.Config(
-            create_app(api.options, api.deps), lifespan="off", log_config=None, timeout_graceful_shutdown=2
+            create_app(api.options, api.deps),
+            lifespan="off",
+            log_config=None,
+            timeout_graceful_shutdown=2,
+            ssl_certfile=str(identity.certificate) if identity else None,
+            ssl_keyfile=str(identity.key) if identity else None,
+            ssl_keyfile_password=identity.password if identity else None,
         )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve([listener]))
         try:
             while not server.started:  # noqa: ASYNC110 - uvicorn tells it by this flag alone
                 await asyncio.sleep(0.01)
-            yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", api)
+            scheme = "https" if identity else "http"
+            yield Served(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}", api)
         finally:
             api.deps.stopping.set()
             server.should_exit = True

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TypeVar
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from agents.answers.answerer import Answerer
@@ -31,21 +29,9 @@ from tests.fakes.openai_server import Answer, Recorded, start_openai_server, str
 from tests.fakes.person import Person
 from tests.integration.api_reads.serving import Served, landed, serve_reads
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.clickhouse, pytest.mark.usefixtures("home")]
 
 _E = TypeVar("_E", bound=Event)
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A shell of its own; what the server logs would be in what the command prints."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    for name in ("TOCSIN_URL", "TOCSIN_API_URL", "TOCSIN_CONTEXT", "TOCSIN_API_KEY", "TOCSIN_DATA_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    yield tmp_path
-    structlog.reset_defaults()
 
 
 def _cost(tenant: str) -> CostEntry:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import structlog
 
 from infra.cli.compose.memory import ClickHouseHistory
 from schemas.errors import ConfigurationError, InvalidRequestError, NotFoundError, UnavailableError
@@ -21,17 +19,7 @@ from tests.fakes.full_events import feedback, report
 from tests.fakes.person import Person
 from tests.integration.api_reads.serving import landed, serve, serve_reads
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A shell of its own; what the server logs would be in what the command prints."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    for name in ("TOCSIN_URL", "TOCSIN_API_URL", "TOCSIN_CONTEXT", "TOCSIN_API_KEY", "TOCSIN_DATA_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    yield tmp_path
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.mark.clickhouse
