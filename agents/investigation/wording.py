@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import assert_never
 
 from agents.analysis.findings import CauseKind, FindingKind, Source
@@ -10,22 +10,9 @@ from agents.investigation.remedies import change_title
 from agents.investigation.state import UNKNOWN_SERVICE, Claim, Conclusion, GraphState
 from schemas.events.evidence import Evidence
 from schemas.events.report import Verdict
+from schemas.pages.words import kind_words
 
-__all__ = ["KIND_WORDS", "headline", "noted", "summary", "sure"]
-
-KIND_WORDS: Mapping[CauseKind, str] = {
-    CauseKind.CPU: "out of CPU",
-    CauseKind.MEMORY: "memory trouble",
-    CauseKind.DISK: "disk trouble",
-    CauseKind.NETWORK: "network trouble",
-    CauseKind.LATENCY: "slow by itself",
-    CauseKind.ERRORS: "failing by itself",
-    CauseKind.SATURATION: "a pool or queue is exhausted",
-    CauseKind.DEPLOY: "broken by a deploy",
-    CauseKind.CONFIG: "broken by a configuration or flag change",
-    CauseKind.TRAFFIC: "unusual traffic",
-    CauseKind.UNKNOWN: "abnormal, of no known kind",
-}
+__all__ = ["headline", "noted", "summary", "sure"]
 
 
 def sure(confidence: float | None) -> str:
@@ -40,7 +27,7 @@ def headline(conclusion: Conclusion, state: GraphState) -> str:
         case Verdict.CAUSE_FOUND:
             claim = conclusion.claims[0]
             again = "same cause as last time: " if state.from_memory else ""
-            return f"{again}{claim.service} - {KIND_WORDS[claim.kind]}{_shown_by(claim, state)}{sure(conclusion.confidence)}"
+            return f"{again}{claim.service} - {kind_words(claim.kind)}{_shown_by(claim, state)}{sure(conclusion.confidence)}"
         case Verdict.BENIGN:
             return f"Nothing is wrong behind {alarmed}{sure(conclusion.confidence)}"
         case Verdict.DATA_UNAVAILABLE:

@@ -16,6 +16,7 @@ from agents.investigation.wording import headline, noted, summary
 from schemas.events.evidence import Evidence
 from schemas.events.incident import Incident
 from schemas.events.report import Verdict
+from schemas.pages.words import KIND_WORDS
 from tests.fakes.evidence import AT, claim, evidence
 from tests.fakes.incident_data import healthy
 from tests.fakes.incident_ports import context_for, state_for
@@ -227,3 +228,7 @@ class TestTimeline:
 
     def test_nothing_dated_is_no_timeline(self) -> None:
         assert timeline([], []) == ()
+
+
+def test_every_kind_of_cause_has_words() -> None:
+    assert {kind.value for kind in CauseKind} == set(KIND_WORDS)
