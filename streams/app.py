@@ -66,6 +66,29 @@ def create_app(settings: TriageSettings, deps: TriageDeps) -> faust.App:
 
     The topics must exist, with the partitions of the catalogue; the changelog topics are made by Faust.
     """
+    app = _connected(settings)
+    intake_state = _table(app, "alarms", AlarmRaw)
+    correlate_state = _table(app, "incidents", AlarmChanged)
+    trigger_state = _table(app, "requests", Incident)
+    intake = Intake(intake_state, deps, settings.intake)
+    correlate = Correlate(correlate_state, deps, settings.correlation)
+    trigger = Trigger(trigger_state, deps, settings.trigger)
+    stages = _Stages(app, settings, deps.recorder)
+    stages.add("intake", AlarmRaw, intake.handle)
+    stages.add("correlate", AlarmChanged, correlate.handle)
+    stages.add("trigger", Incident, trigger.handle)
+    for table, restore in (
+        (intake_state, intake.restore),
+        (correlate_state, correlate.restore),
+        (trigger_state, trigger.restore),
+    ):
+        _restore_after_recovery(table, restore)
+    _ticking(app, settings, [intake.tick, correlate.tick, stages.measure])
+    return app
+
+
+def _connected(settings: TriageSettings) -> faust.App:
+    """The app without tables and agents: its state in memory and in changelogs, its broker reached in bundles."""
     connection = connection_of(settings.kafka)
     app = _App(
         f"{settings.kafka.topic_prefix}{settings.app_id}",
@@ -91,23 +114,6 @@ def create_app(settings: TriageSettings, deps: TriageDeps) -> faust.App:
         bundle_size=max(1, settings.batch_size // _BUNDLES_A_BATCH),
     )
     app.transport.Producer = producer_of(settings.kafka)  # type: ignore[misc]  # Faust reads it from the instance
-    intake_state = _table(app, "alarms", AlarmRaw)
-    correlate_state = _table(app, "incidents", AlarmChanged)
-    trigger_state = _table(app, "requests", Incident)
-    intake = Intake(intake_state, deps, settings.intake)
-    correlate = Correlate(correlate_state, deps, settings.correlation)
-    trigger = Trigger(trigger_state, deps, settings.trigger)
-    stages = _Stages(app, settings, deps.recorder)
-    stages.add("intake", AlarmRaw, intake.handle)
-    stages.add("correlate", AlarmChanged, correlate.handle)
-    stages.add("trigger", Incident, trigger.handle)
-    for table, restore in (
-        (intake_state, intake.restore),
-        (correlate_state, correlate.restore),
-        (trigger_state, trigger.restore),
-    ):
-        _restore_after_recovery(table, restore)
-    _ticking(app, settings, [intake.tick, correlate.tick, stages.measure])
     return app
 
 

@@ -16,7 +16,7 @@ from api.http.principal import CostReader
 from api.http.reads import Reads
 from api.http.route import api_router, problems
 from api.http.views import CostGroupView, CostReportView
-from api.read_ports import CostQuery
+from api.read_ports import CostAnswer, CostQuery
 from schemas.events import CostKind
 
 __all__ = ["router"]
@@ -66,14 +66,20 @@ async def get_costs(
     only |= {"investigation_id": investigation_id, "incident_id": incident_id}
     query = CostQuery(tenant=principal.tenant, start=first, end=last, by=by, limit=limit, only=only)
     found = await reads.tables.costs(query)
-    if media_type == _CSV:
-        name = f'attachment; filename="costs-by-{by}.csv"'
-        page = _csv(by, (*found.groups, found.total.model_copy(update={"key": "(total)"})))
-        return Response(page, media_type=_CSV, headers={"Content-Disposition": name, "Vary": "Accept"})
+    return _file_of(query, found) if media_type == _CSV else _report_of(query, found)
+
+
+def _file_of(query: CostQuery, found: CostAnswer) -> Response:
+    name = f'attachment; filename="costs-by-{query.by}.csv"'
+    page = _csv(query.by, (*found.groups, found.total.model_copy(update={"key": "(total)"})))
+    return Response(page, media_type=_CSV, headers={"Content-Disposition": name, "Vary": "Accept"})
+
+
+def _report_of(query: CostQuery, found: CostAnswer) -> CostReportView:
     return CostReportView(
-        by=by,
-        start=first,
-        end=last,
+        by=query.by,
+        start=query.start,
+        end=query.end,
         groups=found.groups,
         total=found.total,
         truncated=found.truncated,
