@@ -30,7 +30,7 @@ from agents.ports import Admitted, BudgetLevel, Denied, Fetched, Landed, Publish
 from schemas import ids
 from schemas.control import Runbook
 from schemas.events.alarm import AlarmStatus, Severity
-from schemas.events.incident import Incident, IncidentAlarm, IncidentTransition
+from schemas.events.incident import Incident, IncidentAlarm
 from schemas.events.investigation import InvestigationRequested
 from schemas.events.report import Feedback, Report
 
@@ -205,7 +205,6 @@ def request_for(data: IncidentData, tenant: str = "local", case: str = "case") -
     at = datetime.fromtimestamp(data.window.alarm_at, tz=UTC)
     service = data.alarm_service or UNKNOWN_SERVICE
     event = ids.alarm_event_id(tenant, "memory", case, AlarmStatus.FIRING.value, at)
-    incident_id = ids.incident_id(event)
     alarm = IncidentAlarm(
         alarm_event_id=event,
         fingerprint=case,
@@ -216,25 +215,11 @@ def request_for(data: IncidentData, tenant: str = "local", case: str = "case") -
         started_at=at,
         indicator=data.alarm_indicator,
     )
-    incident = Incident(
-        tenant=tenant,
-        occurred_at=at,
-        incident_id=incident_id,
-        revision=1,
-        transition=IncidentTransition.OPENED,
-        opened_at=at,
-        title=f"{alarm.name} on {service}",
-        severity=alarm.severity,
-        services=(service,),
-        alarms=(alarm,),
-        alarm_count=1,
-        active_count=1,
-        updated_at=at,
-    )
+    incident = Incident.opened_by(alarm, tenant, f"{alarm.name} on {service}")
     return InvestigationRequested(
         tenant=tenant,
         occurred_at=at,
-        investigation_id=ids.investigation_id(incident_id, 1),
+        investigation_id=ids.investigation_id(incident.incident_id, incident.revision),
         incident=incident,
         policy="memory@1",
         observe_s=data.window.end - data.window.alarm_at,

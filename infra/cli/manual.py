@@ -9,7 +9,6 @@ from schemas.events import (
     AlarmStatus,
     Incident,
     IncidentAlarm,
-    IncidentTransition,
     InvestigationRequested,
     RequestKind,
     Severity,
@@ -35,21 +34,7 @@ def manual_request(
         started_at=at,
         summary="No alarm: somebody wants to know.",
     )
-    incident = Incident(
-        tenant=tenant,
-        occurred_at=at,
-        incident_id=ids.incident_id(alarm_event),
-        revision=1,
-        transition=IncidentTransition.OPENED,
-        opened_at=at,
-        title=f"{service}, {_NAME}",
-        severity=alarm.severity,
-        services=(service,),
-        alarms=(alarm,),
-        alarm_count=1,
-        active_count=1,
-        updated_at=at,
-    )
+    incident = Incident.opened_by(alarm, tenant, f"{service}, {_NAME}")
     return InvestigationRequested(
         tenant=tenant,
         occurred_at=at,

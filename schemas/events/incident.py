@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
@@ -65,6 +65,26 @@ class Incident(Event):
     """The incident that took these alarms over, after `merged`."""
     updated_at: Instant
     """Processing time of the transition."""
+
+    @classmethod
+    def opened_by(cls, alarm: IncidentAlarm, tenant: str, title: str) -> Self:
+        """Return the incident that this alarm alone opens when it starts; its id follows from the alarm's."""
+        at = alarm.started_at
+        return cls(
+            tenant=tenant,
+            occurred_at=at,
+            incident_id=ids.incident_id(alarm.alarm_event_id),
+            revision=1,
+            transition=IncidentTransition.OPENED,
+            opened_at=at,
+            title=title,
+            severity=alarm.severity,
+            services=(alarm.service,),
+            alarms=(alarm,),
+            alarm_count=1,
+            active_count=1,
+            updated_at=at,
+        )
 
     def derive_id(self) -> str:
         return ids.incident_event_id(self.incident_id, self.revision, self.transition.value)
