@@ -8,7 +8,15 @@ from html import escape
 from agents.evaluation.diagram import reliability_svg
 from agents.evaluation.page_style import STYLE
 from agents.evaluation.results import CaseResult, EvaluationReport, NamedCause, ScenarioResult, Spent
-from agents.evaluation.wording import money, percent, seconds, share, summary_line
+from agents.evaluation.wording import (
+    FEEDBACK_COLUMNS,
+    feedback_row,
+    money,
+    percent,
+    seconds,
+    share,
+    summary_line,
+)
 
 __all__ = ["html_page"]
 
@@ -43,6 +51,8 @@ def _head(report: EvaluationReport) -> str:
 
 def _cards(report: EvaluationReport) -> str:
     totals, about = report.totals, report.about
+    if not totals.incidents:
+        return ""
     cards = [
         ("right", share(totals.passed, totals.incidents)),
         ("errors", str(totals.errors)),
@@ -170,12 +180,9 @@ def _reliability(report: EvaluationReport) -> str:
 
 
 def _feedback(report: EvaluationReport) -> str:
-    rows = [
-        (escape(o.tenant), escape(o.model), escape(o.kind), str(o.answers), f"{o.mean:.0f}")
-        for o in report.feedback
-    ]
-    columns = ("tenant", "model", "kind", "answers", "would have fixed it (0-100)")
-    return _section("What people said", _table(columns, rows), rows)
+    rows = [map(escape, feedback_row(one)) for one in report.feedback]
+    asked = "<p>Would acting on the report have fixed it?</p>"
+    return _section("What people said", asked + _table(FEEDBACK_COLUMNS, rows), report.feedback)
 
 
 def _scenarios(scenarios: Sequence[ScenarioResult]) -> str:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from agents.evaluation.results import About, EvaluationReport, ScenarioResult
-from agents.evaluation.wording import money, percent, seconds, share, summary_line, unmet
+from agents.evaluation.wording import (
+    FEEDBACK_COLUMNS,
+    feedback_row,
+    money,
+    percent,
+    seconds,
+    share,
+    summary_line,
+    unmet,
+)
 
 __all__ = ["DIAGRAM", "markdown_page"]
 
@@ -16,7 +25,7 @@ DIAGRAM = "reliability.svg"
 def markdown_page(report: EvaluationReport) -> str:
     """Return the page as Markdown."""
     blocks = [
-        f"# {'Recorded' if report.cases and not report.scenarios else 'Simulated'} incidents: results",
+        f"# {_title(report)}",
         f"{summary_line(report)}.",
         _about(report.about),
         *_groups(report),
@@ -28,6 +37,12 @@ def markdown_page(report: EvaluationReport) -> str:
         *_failures(report.scenarios),
     ]
     return "\n\n".join(blocks) + "\n"
+
+
+def _title(report: EvaluationReport) -> str:
+    if report.feedback and not report.totals.incidents:
+        return "What people said of reports"
+    return f"{'Recorded' if report.cases and not report.scenarios else 'Simulated'} incidents: results"
 
 
 def _about(about: About) -> str:
@@ -93,6 +108,8 @@ def _reliability(report: EvaluationReport) -> Iterator[str]:
 
 def _spending(report: EvaluationReport) -> Iterator[str]:
     totals = report.totals
+    if not totals.incidents:
+        return
     yield "## What it took"
     rows: list[tuple[str, object]] = [
         ("median, slowest incident", f"{seconds(totals.median_seconds)}, {seconds(totals.slowest_seconds)}"),
@@ -112,8 +129,8 @@ def _spending(report: EvaluationReport) -> Iterator[str]:
 def _feedback(report: EvaluationReport) -> Iterator[str]:
     if report.feedback:
         yield "## What people said"
-        rows = ((o.tenant, o.model, o.kind, o.answers, f"{o.mean:.0f}") for o in report.feedback)
-        yield _table(("tenant", "model", "kind", "answers", "would have fixed it"), rows)
+        yield "Would acting on the report have fixed it?"
+        yield _table(FEEDBACK_COLUMNS, map(feedback_row, report.feedback))
 
 
 def _failures(scenarios: Sequence[ScenarioResult]) -> Iterator[str]:

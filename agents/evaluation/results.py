@@ -154,13 +154,19 @@ class Reliability(Record):
 
 
 class FeedbackScore(Record):
-    """What people said of reports: would acting on it have fixed it, 0 to 100."""
+    """What people said of reports of one tenant, model, verdict and kind of fault: would acting on them have fixed it?"""
 
     tenant: str
     model: str
+    verdict: str = ""
     kind: str
     answers: Annotated[int, Field(ge=1)]
-    mean: float
+    mean: Annotated[float, Field(ge=0, le=100)]
+    """100 is yes, 0 no, or led astray."""
+    fixed: Annotated[int, Field(ge=0)] = 0
+    """Answers of 100."""
+    wrong: Annotated[int, Field(ge=0)] = 0
+    """Answers of 0."""
 
 
 class Totals(Record):
@@ -193,6 +199,19 @@ class EvaluationReport(Record):
     feedback: tuple[FeedbackScore, ...] = ()
     scenarios: tuple[ScenarioResult, ...] = ()
     cases: tuple[CaseResult, ...] = ()
+
+    @property
+    def said(self) -> float | None:
+        """Mean of what people said, 0 to 100, each answer counted once; None where nobody said anything."""
+        answers = sum(one.answers for one in self.feedback)
+        return sum(one.mean * one.answers for one in self.feedback) / answers if answers else None
+
+    @property
+    def share(self) -> float | None:
+        """How much of it is right, 0 to 1: incidents, or else what people said; None where there is neither."""
+        if self.totals.incidents:
+            return self.totals.passed / self.totals.incidents
+        return None if self.said is None else self.said / 100
 
 
 def compiled(

@@ -4,9 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agents.evaluation.results import EvaluationReport, ScenarioResult
+from agents.evaluation.results import EvaluationReport, FeedbackScore, ScenarioResult
 
-__all__ = ["money", "percent", "seconds", "share", "summary_line", "unmet"]
+__all__ = [
+    "FEEDBACK_COLUMNS",
+    "feedback_row",
+    "money",
+    "percent",
+    "seconds",
+    "share",
+    "summary_line",
+    "unmet",
+]
+
+
+FEEDBACK_COLUMNS = ("tenant", "model", "verdict", "kind", "answers", "fixed it", "led astray", "mean of 100")
+
+
+def feedback_row(one: FeedbackScore) -> tuple[str, ...]:
+    """Return what people said of one group of reports, under the columns above."""
+    counts = (str(one.answers), str(one.fixed), str(one.wrong), f"{one.mean:.0f}")
+    return (one.tenant, one.model, one.verdict, one.kind, *counts)
 
 
 def percent(value: float | None) -> str:
@@ -33,6 +51,8 @@ def money(nano_usd: int | None) -> str:
 
 def summary_line(report: EvaluationReport) -> str:
     """Return the evaluation in a sentence."""
+    if not report.totals.incidents and report.said is not None:
+        return _said(report)
     totals = report.totals
     parts = [f"{share(totals.passed, totals.incidents)} right"]
     if totals.failed:
@@ -47,6 +67,12 @@ def summary_line(report: EvaluationReport) -> str:
         tokens = totals.input_tokens + totals.output_tokens
         parts.append(f"{tokens:,} tokens for {money(totals.cost_nano_usd)}")
     return ", ".join(parts)
+
+
+def _said(report: EvaluationReport) -> str:
+    answers = sum(one.answers for one in report.feedback)
+    many = f"{answers} answer{'' if answers == 1 else 's'}"
+    return f"Acting on the reports would have fixed it: {report.said or 0:.0f} of 100, by {many} of people"
 
 
 def unmet(result: ScenarioResult) -> Iterator[str]:

@@ -88,14 +88,16 @@ async def get_report(
     headers = {"Vary": "Accept"}
     if media_type == _JSON:
         return Response(report.model_dump_json(), media_type=_JSON, headers=headers)
-    if media_type == _MARKDOWN and form is Form.REPORT and report.markdown:
+    said = await reads.tables.feedback(by.tenant, report.investigation_id)
+    if media_type == _MARKDOWN and form is Form.REPORT and report.markdown and not said:
         return Response(report.markdown, media_type=_MARKDOWN, headers=headers)
     evidence = await _evidence(request, by, reads, report)
     links = _EVIDENCE if by.may(Permission.EVIDENCE) else HERE
     if media_type == _MARKDOWN:
-        return Response(report_markdown(report, evidence, form, links), media_type=_MARKDOWN, headers=headers)
+        text = report_markdown(report, evidence, form, links, said)
+        return Response(text, media_type=_MARKDOWN, headers=headers)
     headers["Content-Security-Policy"] = _POLICY
-    return Response(report_html(report, evidence, form, links), media_type=_HTML, headers=headers)
+    return Response(report_html(report, evidence, form, links, said), media_type=_HTML, headers=headers)
 
 
 @router.get(

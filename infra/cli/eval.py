@@ -1,4 +1,4 @@
-"""`tocsin eval`: recorded cases, or simulated incidents, through the investigation graph; what came of it, and how right it was."""
+"""`tocsin eval`: recorded cases, or simulated incidents, through the investigation graph, and what people said; how right it was."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from infra.cli.console import err, out
 from infra.cli.context import load_settings
 from infra.cli.evaluation import options
 from infra.cli.evaluation.declared import Scenario
-from infra.cli.evaluation.evaluated import How, Where, evaluated
+from infra.cli.evaluation.evaluated import How, Where, evaluated, told_by_people
 from infra.cli.evaluation.models import ChosenModel, chosen_model
+from infra.cli.evaluation.said import said_of_reports
 from infra.cli.evaluation.suite import SCENARIOS
 from infra.cli.evaluation.tasks import CaseTask, ScenarioTask, Task
 from infra.cli.evaluation.told import tell, tell_scenarios
 from infra.cli.exit_codes import ExitCode
 from infra.cli.options import AsJson, DataDir
+from infra.cli.tables import since as time_since
 from infra.runtime.settings import LlmSection
 from schemas.errors import InvalidRequestError
 
 __all__ = ["evaluate"]
 
-_SUITE = "scenarios"
+_SUITE, _FEEDBACK = "scenarios", "feedback"
 
 
 def evaluate(
@@ -40,6 +42,8 @@ def evaluate(
     model: options.ModelName = "",
     model_url: options.ModelUrl = "",
     model_key_file: options.ModelKeyFile = None,
+    since: options.SaidSince = "90d",
+    tenant: options.SaidTo = None,
     workers: options.Workers = None,
     out_file: options.LinesFile = None,
     report_folder: options.ReportFolder = None,
@@ -47,25 +51,25 @@ def evaluate(
     data: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Investigate recorded cases, or the suite of simulated incidents, without a stack, and tell what was answered.
+    """Tell how right the answers are: to simulated incidents, to recorded cases, or, as people said, in this installation.
 
-    The same graph as in production, over ports in memory; a model only where one is named. The labels of a case are
+    Incidents and cases need no stack: the same graph as in production, over ports in memory; a model only where one is named. The labels of a case are
     never read before all are answered, and only with `--score`: or score the answers with a scorer of your own.
     """
     suite = what == _SUITE
     if suite and listed:
         tell_scenarios(_chosen(only), as_json)
         return
+    where = Where(report_folder, out_file, quiet=as_json)
+    if what == _FEEDBACK:
+        said = said_of_reports(load_settings(data, tenant), tenant, *time_since(since))
+        _end(told_by_people(said, where), where, at_least)
+        return
     chosen = chosen_model(_llm(data, model), model, model_url, model_key_file)
     seeds = tuple(range(seed, seed + repeat)) if suite else ()
     tasks = _scenarios(only, seeds, chosen) if suite else _cases(Path(what), limit, late, chosen)
     how = How(chosen, seeds, late, score=score and not suite)
-    where = Where(report_folder, out_file, quiet=as_json)
-    report = evaluated(tasks, how, where, workers or (2 if suite else 1))
-    tell(report, as_json)
-    if report_folder is not None and not as_json:
-        out.print(f"report: {report_folder / 'report.html'}", highlight=False, markup=False)
-    _leave(report, at_least)
+    _end(evaluated(tasks, how, where, workers or (2 if suite else 1)), where, at_least)
 
 
 def _llm(data: Path | None, model: str) -> LlmSection:
@@ -100,10 +104,13 @@ def _cases(root: Path, limit: int | None, late_s: float, model: ChosenModel | No
     return [CaseTask(folder, late_s, model) for folder in folders]
 
 
-def _leave(report: EvaluationReport, at_least: float) -> None:
-    totals = report.totals
+def _end(report: EvaluationReport, where: Where, at_least: float) -> None:
+    """Print it, and leave with what it means for a script."""
+    tell(report, where.quiet)
+    if where.folder is not None and not where.quiet:
+        out.print(f"report: {where.folder / 'report.html'}", highlight=False, markup=False)
     if report.about.interrupted:
         err.print("interrupted", highlight=False)
         raise typer.Exit(ExitCode.INTERRUPTED)
-    if totals.errors or totals.passed < at_least * totals.incidents:
+    if report.totals.errors or (report.share or 0.0) < at_least:
         raise typer.Exit(ExitCode.NEGATIVE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
@@ -16,15 +16,9 @@ from infra.cli.remote.options import ApiKeyText, ApiUrl, ContextName, remote_of
 from infra.cli.remote.place import Asked, of_stack
 from infra.cli.remote.saying import feedback_of, give_feedback
 from schemas.errors import InvalidRequestError
+from schemas.pages import SCORE_WORDS
 
 __all__ = ["feedback"]
-
-_SCORES: Final = {
-    100: "acting on it fixed it, or would have",
-    65: "mostly: it led there",
-    35: "a little",
-    0: "no, or it led astray",
-}
 
 
 def feedback(
@@ -51,8 +45,8 @@ def feedback(
     as_json: AsJson = False,
 ) -> None:
     """Say whether acting on a report would have fixed it; said again, the later word counts. Or show what was said."""
-    if score is not None and score not in _SCORES:
-        meanings = "; ".join(f"{value}: {meaning}" for value, meaning in _SCORES.items())
+    if score is not None and score not in SCORE_WORDS:
+        meanings = "; ".join(f"{value}: {meaning}" for value, meaning in SCORE_WORDS.items())
         raise InvalidRequestError(f"{score} is no score", cure=f"Say {meanings}.")
     settings = load_settings(data)
     endpoint = remote_of(settings, context, url, key, data) or of_stack(Asked(key=key), settings)

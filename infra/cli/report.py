@@ -23,10 +23,11 @@ from infra.cli.remote.options import ApiKeyText, ApiUrl, ContextName, remote_of
 from infra.cli.remote.reading import Row, report_of, report_text_of
 from infra.cli.tables import Since, since
 from schemas.errors import InvalidRequestError
-from schemas.events import Evidence, Report
+from schemas.events import Evidence, Feedback, Report
 from schemas.pages import HERE, Form, figure_svg, report_html, report_markdown, sketch_svg
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.queries.conditions import Scope
+from sinks.clickhouse.queries.feedback import latest_feedback
 from sinks.clickhouse.queries.investigations import evidence_of
 from sinks.clickhouse.queries.reports import get_report, list_reports
 
@@ -49,6 +50,15 @@ _BY_SUFFIX: Final = {
     ".md": ReportFormat.MARKDOWN,
     ".json": ReportFormat.JSON,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A report, what it rests on, and what people said of it."""
+
+    report: Report
+    evidence: tuple[Evidence, ...] = ()
+    said: tuple[Feedback, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +106,8 @@ def report(
         told = ask_api(endpoint, lambda api: _told_there(api, investigation, window, form, shape))
     else:
         scope = Scope(settings.tenant, *since(window))
-        found, evidence = ask_here(settings, lambda tables: _found_here(tables, scope, investigation))
-        told = _told_here(found, evidence, form, shape)
+        found = ask_here(settings, lambda tables: _found_here(tables, scope, investigation))
+        told = _told_here(found, form, shape)
     if out_file is None:
         _print(told, shape)
     else:
@@ -107,7 +117,7 @@ def report(
 def show_report(found: Report, shape: ReportFormat, *, as_json: bool) -> None:
     """Print a report: a page for people, Markdown, HTML, or JSON."""
     chosen = ReportFormat.JSON if as_json else shape
-    _print(_told_here(found, (), Form.REPORT, chosen), chosen)
+    _print(_told_here(_Found(found), Form.REPORT, chosen), chosen)
 
 
 def for_terminal(markdown: str) -> str:
@@ -130,29 +140,28 @@ def _shape(wanted: ReportFormat | None, out_file: Path | None, *, as_json: bool)
     return _BY_SUFFIX[out_file.suffix.lower()]
 
 
-async def _found_here(
-    clickhouse: ClickHouse, scope: Scope, investigation: str
-) -> tuple[Report, tuple[Evidence, ...]]:
+async def _found_here(clickhouse: ClickHouse, scope: Scope, investigation: str) -> _Found:
     wanted = investigation
     if not wanted:
         latest = await list_reports(clickhouse, scope, limit=1)
         wanted = latest.rows[0].investigation_id if latest.rows else "latest"
     found = await get_report(clickhouse, tenant=scope.tenant, investigation_id=wanted)
     evidence = await evidence_of(clickhouse, tenant=scope.tenant, investigation_id=wanted, limit=_FINDINGS)
-    return found, evidence.rows
+    said = await latest_feedback(clickhouse, tenant=scope.tenant, investigation_ids=(wanted,))
+    return _Found(found, evidence.rows, said.rows)
 
 
-def _told_here(found: Report, evidence: tuple[Evidence, ...], form: Form, shape: ReportFormat) -> _Told:
+def _told_here(found: _Found, form: Form, shape: ReportFormat) -> _Told:
+    whole = found.report
     if shape is ReportFormat.JSON:
-        return _Told(found, "")
+        return _Told(whole, "")
     if shape is ReportFormat.HTML:
-        return _Told(found, report_html(found, evidence, form))
-    kept = found.markdown if form is Form.REPORT else ""
-    drawn = {f"figures/{number}.svg": figure_svg(one, number) for number, one in enumerate(found.figures, 1)}
-    pictures = {**drawn, "topology.svg": sketch_svg(found)}
-    return _Told(
-        found, kept or report_markdown(found, evidence, form), _placed(found.investigation_id, pictures)
-    )
+        return _Told(whole, report_html(whole, found.evidence, form, said=found.said))
+    kept = whole.markdown if form is Form.REPORT and not found.said else ""
+    drawn = {f"figures/{number}.svg": figure_svg(one, number) for number, one in enumerate(whole.figures, 1)}
+    pictures = {**drawn, "topology.svg": sketch_svg(whole)}
+    text = kept or report_markdown(whole, found.evidence, form, said=found.said)
+    return _Told(whole, text, _placed(whole.investigation_id, pictures))
 
 
 async def _told_there(

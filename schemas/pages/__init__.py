@@ -7,11 +7,13 @@ make its pictures, each a file of its own. Nothing here does I/O or knows a cloc
 from schemas.pages.forms import Form, report_html, report_markdown
 from schemas.pages.labels import cited_ids, labels, numbered
 from schemas.pages.links import HERE, PageLinks
+from schemas.pages.said import SCORE_WORDS
 from schemas.pages.series import figure_svg
 from schemas.pages.sketch import sketch_svg
 
 __all__ = [
     "HERE",
+    "SCORE_WORDS",
     "Form",
     "PageLinks",
     "cited_ids",

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from schemas.events.evidence import Evidence
-from schemas.events.report import Report
+from schemas.events.report import Feedback, Report
 from schemas.pages.blocks import Document
 from schemas.pages.full import full
 from schemas.pages.html import write_html
@@ -30,13 +30,13 @@ def report_html(
     evidence: Sequence[Evidence] = (),
     form: Form = Form.REPORT,
     links: PageLinks = HERE,
-    feedback: str = "",
+    said: Sequence[Feedback] = (),
 ) -> str:
     """Return a whole HTML page that loads nothing. Findings that are not given are cited by their label only.
 
-    `feedback` is markup, put as it is into the place for what the reader thinks of the report.
+    `said` is what people last said of the report.
     """
-    return write_html(_document(report, evidence, form), links, feedback)
+    return write_html(_document(report, evidence, form, said), links)
 
 
 def report_markdown(
@@ -44,16 +44,17 @@ def report_markdown(
     evidence: Sequence[Evidence] = (),
     form: Form = Form.REPORT,
     links: PageLinks = HERE,
+    said: Sequence[Feedback] = (),
 ) -> str:
     """Return a whole page as Markdown, its pictures linked as files of their own."""
-    return write_markdown(_document(report, evidence, form), links)
+    return write_markdown(_document(report, evidence, form, said), links)
 
 
-def _document(report: Report, evidence: Sequence[Evidence], form: Form) -> Document:
+def _document(report: Report, evidence: Sequence[Evidence], form: Form, said: Sequence[Feedback]) -> Document:
     match form:
         case Form.REPORT:
-            return full(report, evidence)
+            return full(report, evidence, said)
         case Form.POSTMORTEM:
-            return postmortem(report, evidence)
+            return postmortem(report, evidence, said)
         case _:
             assert_never(form)

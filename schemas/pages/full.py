@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from schemas.events.evidence import Evidence
-from schemas.events.report import Report, Verdict
+from schemas.events.report import Feedback, Report, Verdict
 from schemas.pages.blocks import (
     Block,
     Document,
@@ -33,6 +33,7 @@ from schemas.pages.parts import (
     step_entries,
     timeline_section,
 )
+from schemas.pages.said import said_in_short, said_section
 from schemas.pages.words import VERDICTS, bare_headline, many, percent, span
 
 __all__ = ["alarm_words", "eyebrow", "full"]
@@ -40,7 +41,7 @@ __all__ = ["alarm_words", "eyebrow", "full"]
 _NAMED = 4
 
 
-def full(report: Report, evidence: Sequence[Evidence]) -> Document:
+def full(report: Report, evidence: Sequence[Evidence], said: Sequence[Feedback] = ()) -> Document:
     """Return the page of a report."""
     names = labels(report)
     return Document(
@@ -48,8 +49,8 @@ def full(report: Report, evidence: Sequence[Evidence]) -> Document:
         verdict=report.verdict,
         eyebrow=eyebrow(report),
         title=bare_headline(report),
-        top=_top(report, names),
-        sections=tuple(section for section in _sections(report, evidence, names) if section.blocks),
+        top=_top(report, said, names),
+        sections=tuple(section for section in _sections(report, evidence, said, names) if section.blocks),
         foot=foot(report),
         labels=names,
         shown=frozenset(one.event_id for one in evidence),
@@ -62,15 +63,18 @@ def eyebrow(report: Report) -> str:
     return f"{VERDICTS[report.verdict]}{sure}"
 
 
-def _top(report: Report, names: Mapping[str, str]) -> tuple[Block, ...]:
+def _top(report: Report, said: Sequence[Feedback], names: Mapping[str, str]) -> tuple[Block, ...]:
     summary = tuple(
         Paragraph(clickable(part, names)) for part in report.summary.split("\n\n") if part.strip()
     )
-    return (Facts(_facts(report, names), leading="Do first"), *summary)
+    return (Facts(_facts(report, said, names), leading="Do first"), *summary)
 
 
-def _facts(report: Report, names: Mapping[str, str]) -> tuple[tuple[str, Line], ...]:
+def _facts(
+    report: Report, said: Sequence[Feedback], names: Mapping[str, str]
+) -> tuple[tuple[str, Line], ...]:
     rows = [("Where", _where(report)), ("Since", _since(report)), ("Alarms", _alarms(report))]
+    rows.append(("Said of it", said_in_short(said)))
     if report.next_steps:
         rows.append(("Do first", clickable(report.next_steps[0].action, names)))
     return tuple(row for row in rows if row[1])
@@ -115,7 +119,9 @@ def _some(services: Sequence[str]) -> str:
     return f"{', '.join(named[:_NAMED])}{f' and {more} more' if more > 0 else ''}"
 
 
-def _sections(report: Report, evidence: Sequence[Evidence], names: Mapping[str, str]) -> tuple[Section, ...]:
+def _sections(
+    report: Report, evidence: Sequence[Evidence], said: Sequence[Feedback], names: Mapping[str, str]
+) -> tuple[Section, ...]:
     why = "Why" if report.verdict is Verdict.CAUSE_FOUND else "Suspects"
     missing = tuple(Entry(plain(item)) for item in report.missing)
     return (
@@ -126,5 +132,6 @@ def _sections(report: Report, evidence: Sequence[Evidence], names: Mapping[str, 
         timeline_section(report),
         Section("Ruled out", listed(cleared(report.ruled_out))),
         Section("What is missing", listed(missing)),
+        said_section(said),
         evidence_section(report, evidence, names),
     )

@@ -41,12 +41,11 @@ from schemas.pages.words import clock, day, figure
 __all__ = ["write_html"]
 
 
-def write_html(page: Document, links: PageLinks, feedback: str = "") -> str:
-    """Return the page. `feedback` is markup that stands before the foot as it is."""
+def write_html(page: Document, links: PageLinks) -> str:
+    """Return the page."""
     writer = _Writer(page, links)
     calm = page.verdict is Verdict.BENIGN
     kind = ' class="calm-page"' if calm else ""
-    asked = f'<section class="feedback" id="feedback">{feedback}</section>' if feedback else ""
     title = markup_text(f"{page.eyebrow}: {page.title}")
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -54,7 +53,7 @@ def write_html(page: Document, links: PageLinks, feedback: str = "") -> str:
         f"<title>{title}</title><style>{STYLE}</style></head><body{kind}><main>"
         f'<p class="eyebrow{" calm" if calm else ""}">{markup_text(page.eyebrow)}</p>'
         f"<h1>{markup_text(page.title)}</h1>{writer.blocks(page.top)}"
-        f"{''.join(map(writer.section, page.sections))}</main>{asked}"
+        f"{''.join(map(writer.section, page.sections))}</main>"
         f"<footer>{writer.blocks(page.foot)}</footer></body></html>\n"
     )
 

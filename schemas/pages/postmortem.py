@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from schemas.events.evidence import Evidence
-from schemas.events.report import Report, ReportedCause, TimelineEntry, Verdict
+from schemas.events.report import Feedback, Report, ReportedCause, TimelineEntry, Verdict
 from schemas.pages.blocks import (
     Blank,
     Block,
@@ -36,6 +36,7 @@ from schemas.pages.parts import (
     step_entries,
     timeline_section,
 )
+from schemas.pages.said import said_section
 from schemas.pages.words import bare_headline, day, kind_words, many, span
 
 __all__ = ["postmortem"]
@@ -44,7 +45,7 @@ _CHANGE = "recent_change"
 _BY_CHANGE = frozenset({"deploy", "config"})
 
 
-def postmortem(report: Report, evidence: Sequence[Evidence]) -> Document:
+def postmortem(report: Report, evidence: Sequence[Evidence], said: Sequence[Feedback] = ()) -> Document:
     """Return the page."""
     names = labels(report)
     since = began(report) or report.started_at
@@ -54,7 +55,7 @@ def postmortem(report: Report, evidence: Sequence[Evidence]) -> Document:
         eyebrow=f"Postmortem, draft, {day(since)}",
         title=bare_headline(report),
         top=(Facts((("Finding", plain(eyebrow(report))), *_known(report))),),
-        sections=tuple(section for section in _sections(report, evidence, names) if section.blocks),
+        sections=tuple(section for section in _sections(report, evidence, said, names) if section.blocks),
         foot=foot(report),
         labels=names,
         shown=frozenset(one.event_id for one in evidence),
@@ -67,7 +68,9 @@ def _known(report: Report) -> tuple[tuple[str, Line], ...]:
     return (*begun, ("Ended", (Plain("open"),)), ("Author", (Plain("open"),)))
 
 
-def _sections(report: Report, evidence: Sequence[Evidence], names: Mapping[str, str]) -> tuple[Section, ...]:
+def _sections(
+    report: Report, evidence: Sequence[Evidence], said: Sequence[Feedback], names: Mapping[str, str]
+) -> tuple[Section, ...]:
     return (
         Section("Summary", _summary(report, names)),
         Section("Impact", _impact(report)),
@@ -82,6 +85,7 @@ def _sections(report: Report, evidence: Sequence[Evidence], names: Mapping[str, 
         Section("Lessons", _lessons(report)),
         Section("Action items", _actions(report, names)),
         Section("What was ruled out", listed(cleared(report.ruled_out))),
+        said_section(said),
         evidence_section(report, evidence, names),
     )
 

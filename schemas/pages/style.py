@@ -52,7 +52,7 @@ footer {{ margin-top: 2.2rem; border-top: 1px solid var(--line); padding-top: .6
   :root {{ color-scheme: light; --ink: #000; --dim: #444; --line: #bbb; --paper: #fff; --soft: #f3f3f3; --mark: #9c1b12;
     --mark-soft: #fbeae9; --ok: #14532d; --series: #0b57a4; --alarm: #7a4a00; --band: #e3e8ee }}
   body {{ font-size: 10.5pt; max-width: none; padding: 0 }} h1 {{ font-size: 16pt }} h2 {{ margin-top: 1rem; break-after: avoid }}
-  .query, .feedback {{ display: none }} .finding summary {{ list-style: none }} a {{ color: inherit; text-decoration: none }}
+  .query {{ display: none }} .finding summary {{ list-style: none }} a {{ color: inherit; text-decoration: none }}
   li, tr, .finding, .blank, dl {{ break-inside: avoid }} .pictures {{ grid-template-columns: 1fr 1fr }}
 }}
 """

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.evaluation.results import About, EvaluationReport, compiled
+from agents.evaluation.results import About, EvaluationReport, FeedbackScore, compiled
 from infra.cli.evaluation.folder import write_pages, write_report
 from infra.cli.evaluation.models import ChosenModel
 from infra.cli.evaluation.ran import Ran, run, with_truth
@@ -18,7 +18,7 @@ from infra.cli.evaluation.tasks import Task
 from infra.cli.evaluation.told import write_lines
 from infra.runtime.clock import SystemClock
 
-__all__ = ["How", "Where", "evaluated"]
+__all__ = ["How", "Where", "evaluated", "told_by_people"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,15 @@ def evaluated(tasks: Sequence[Task], how: How, where: Where, workers: int) -> Ev
         write_report(where.folder, report)
     if where.lines is not None:
         write_lines(where.lines, ran.done)
+    return report
+
+
+def told_by_people(said: Sequence[FeedbackScore], where: Where) -> EvaluationReport:
+    """Return what people said as a report of its own, and leave its pages where they were asked for. Blocks."""
+    about = _about(How(), interrupted=False).model_copy(update={"model": "as the reports have it"})
+    report = compiled(about, feedback=said)
+    if where.folder is not None:
+        write_report(where.folder, report)
     return report
 
 

@@ -19,6 +19,8 @@ __all__ = [
     "Only",
     "Repeat",
     "ReportFolder",
+    "SaidSince",
+    "SaidTo",
     "Scored",
     "Seed",
     "What",
@@ -28,7 +30,8 @@ __all__ = [
 What = Annotated[
     str,
     typer.Argument(
-        metavar="scenarios|FOLDER", help="The simulated incidents, or a folder with case folders."
+        metavar="scenarios|feedback|FOLDER",
+        help="The simulated incidents; what people said of reports; or a folder with case folders.",
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Scenarios: another seed is another set.", min=0)]
@@ -41,6 +44,10 @@ Late = Annotated[
     float, typer.Option(help="Cases: pretend that each alarm came so many seconds later.", min=0)
 ]
 Limited = Annotated[int | None, typer.Option(help="Cases: only the first so many.", min=1)]
+SaidSince = Annotated[str, typer.Option("--since", help="Feedback: how far back; 30m, 6h, 7d, or a time.")]
+SaidTo = Annotated[
+    str | None, typer.Option("--tenant", help="Feedback: of this tenant only.", show_default="every")
+]
 Scored = Annotated[bool, typer.Option("--score", help="Cases: read their labels too, when all are answered.")]
 ModelName = Annotated[
     str, typer.Option(help="Ask this model too: a configured provider, or any name with --model-url.")

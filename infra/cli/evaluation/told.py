@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from agents.evaluation.results import CaseResult, DatasetScore, EvaluationReport
-from agents.evaluation.wording import percent, summary_line, unmet
+from agents.evaluation.wording import FEEDBACK_COLUMNS, feedback_row, percent, summary_line, unmet
 from infra.cli.console import emit, err, out, plain, table
 from infra.cli.evaluation.declared import Scenario
 from infra.cli.evaluation.tasks import Done
@@ -57,6 +57,8 @@ def tell(report: EvaluationReport, as_json: bool) -> None:
         scores = list(_scores(report.datasets))
         if scores:
             out.print(table("Right", ("dataset", *_SCORES), scores))
+    if report.feedback:
+        out.print(table("What people said", FEEDBACK_COLUMNS, map(feedback_row, report.feedback)))
     out.print(summary_line(report), highlight=False, markup=False)
 
 
@@ -114,6 +116,8 @@ def _told(report: EvaluationReport) -> dict[str, object]:
             if not one.passed and not one.error
         ],
     }
+    if report.feedback:
+        return {"said": report.said, "feedback": [one.model_dump(mode="json") for one in report.feedback]}
     told: dict[str, object] = dict(scenarios if report.scenarios else cases)
     reliability = [
         {"of": o.of, "answers": o.calibration.count, "error": o.calibration.error} for o in report.reliability

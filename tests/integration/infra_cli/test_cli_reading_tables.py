@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.cli.exit_codes import ExitCode
 from schemas.errors import InvalidRequestError, NotFoundError
 from schemas.events import CostKind, Incident, IncidentTransition, Usage, Verdict
 from tests.fakes import full_events as full
@@ -133,6 +134,38 @@ def test_a_report_has_the_form_of_a_postmortem_too(tables: Installed) -> None:
     assert "For people to fill in." in page
     assert ".svg" not in page
     assert html.startswith("<!DOCTYPE html>")
+
+
+def test_what_people_said_is_in_the_report_and_adds_up_in_the_evaluation(
+    tables: Installed, tmp_path: Path
+) -> None:
+    tables.land(full.report(tables.tenant, "inv_1", markdown="# as it was written", mode="gpt-x"))
+    assert tables.run("report", "inv_1", "--format", "markdown").stdout == "# as it was written\n"
+    asked = ("eval", "feedback", *SINCE, "--tenant", tables.tenant)
+    with pytest.raises(NotFoundError, match="nobody has said anything"):
+        tables.run(*asked)
+
+    tables.land(
+        full.feedback(tables.tenant, score=100, comment="restarted it"),
+        full.feedback(tables.tenant, score=35, by="bob"),
+        full.feedback(tables.tenant, score=0, by="bob", occurred_at=full.at(200), actual_service="db-2"),
+    )
+    for shape in ("markdown", "html"):
+        text = tables.run("report", "inv_1", "--format", shape).stdout
+        assert "50 of 100, 2 answers" in text
+        assert "db-2" in text
+        assert "restarted it" in text
+        assert "35 of 100" not in text, "the last word of each counts"
+
+    (told,) = tables.json(*asked)
+    (group,) = told["feedback"]
+    assert (told["said"], group["tenant"], group["model"]) == (50.0, tables.tenant, "gpt-x")
+    assert (group["kind"], group["answers"], group["fixed"], group["wrong"]) == ("cpu", 2, 1, 1)
+    shown = tables.run(*asked, "--report", str(tmp_path)).stdout
+    assert "50 of 100, by 2 answers of people" in shown
+    assert "gpt-x" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    tables.run(*asked, "--at-least", "0.5")
+    tables.run(*asked, "--at-least", "0.6", status=ExitCode.NEGATIVE)
 
 
 def test_a_file_that_says_nothing_of_what_it_holds_is_refused(tables: Installed, tmp_path: Path) -> None:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from schemas.access import PERMISSIONS, Permission, Role
-from schemas.events import Report
+from schemas.events import Feedback, Report
 from schemas.pages import figure_svg, sketch_svg
 from tests.fakes.api import FakeApi, client_of, make_api
 from tests.fakes.api_reads import TablesInMemory, make_reads
-from tests.fakes.full_events import evidence, report
+from tests.fakes.full_events import evidence, feedback, report
 from tests.fakes.html_reading import read_page, read_svg
 
 
-def _api(told: Report | None = None) -> FakeApi:
+def _api(told: Report | None = None, said: Sequence[Feedback] = ()) -> FakeApi:
     found = evidence("acme", event_id="ev_1", investigation_id="inv_1")
-    tables = TablesInMemory(report_rows=[told or report("acme")], evidence_rows=[found])
+    tables = TablesInMemory(
+        report_rows=[told or report("acme")], evidence_rows=[found], feedback_rows=list(said)
+    )
     return make_api(reads=make_reads(tables))
 
 
@@ -70,6 +73,21 @@ async def test_a_report_that_kept_no_page_gets_one() -> None:
     answer = await _ask("/v1/reports/inv_1?format=markdown", told=report("acme", markdown=""))
 
     assert answer.text.startswith("# Cause found, 80 % sure: ")
+
+
+@pytest.mark.parametrize("wanted", ["html", "markdown"])
+async def test_what_people_said_of_a_report_is_told_with_it(wanted: str) -> None:
+    said = [feedback("acme", score=0, actual_service="db"), feedback("other", comment="not yours")]
+    told = report("acme", markdown="# as it was written")
+    async with client_of(_api(told, said), "acme.sre") as client:
+        text = (await client.get(f"/v1/reports/inv_1?format={wanted}")).text
+        elsewhere = (await client.get(f"/v1/reports/inv_1?format={wanted}&form=postmortem")).text
+
+    for page in (text, elsewhere):
+        assert "What people said of it" in page
+        assert "0 of 100" in page
+        assert "not yours" not in page
+    assert "Said of it" in text
 
 
 async def test_who_may_not_read_evidence_is_shown_none() -> None:

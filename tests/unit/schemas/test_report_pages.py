@@ -11,7 +11,7 @@ import pytest
 from schemas.events import Evidence, NextStep, Report, ReportedCause, RuledOut, Verdict
 from schemas.pages import HERE, Form, PageLinks, report_html, report_markdown
 from schemas.pages.safe import markdown_text, visible
-from tests.fakes.full_events import NOON, at, evidence, report
+from tests.fakes.full_events import NOON, at, evidence, feedback, report
 from tests.fakes.html_reading import ALLOWED_ATTRIBUTES, ALLOWED_TAGS, read_page
 
 _EVIL = "<script>alert('x')</script><img src=x onerror=\"y()\">&amp;"
@@ -174,11 +174,35 @@ def test_times_of_several_days_carry_their_day() -> None:
     assert "| 12:00:00 |" in report_markdown(report("acme"))
 
 
-def test_a_place_for_feedback_is_there_when_it_is_wanted() -> None:
-    assert '<section class="feedback" id="feedback"><p>Was it?</p></section>' in report_html(
-        report("acme"), feedback="<p>Was it?</p>"
+@pytest.mark.parametrize("form", Form)
+def test_what_people_said_stands_with_what_it_means_and_who_it_was(form: Form) -> None:
+    said = (
+        feedback("acme", score=100, comment="restarted it", actual_service="", by="ann"),
+        feedback("acme", score=0, comment="not at all", actual_service="db", by="bob", occurred_at=at(200)),
+        feedback("acme", score=50, comment="", actual_service="db", by="cy", occurred_at=at(100)),
     )
-    assert 'id="feedback"' not in report_html(report("acme"))
+    text = report_markdown(report("acme"), (), form, said=said)
+    section = text[text.index("## What people said of it") :]
+
+    assert "**100 of 100** (acting on it fixed it, or would have), ann, " in section
+    assert "**0 of 100** (no, or it led astray), bob, " in section
+    assert "UTC; the cause was **db**: not at all" in section
+    assert "**50 of 100**, cy, " in section
+    assert section.index("bob") < section.index("cy") < section.index("ann"), "the newest first"
+    assert "restarted it" in read_page(report_html(report("acme"), (), form, said=said)).text
+    assert "What people said" not in report_markdown(report("acme"), (), form)
+
+
+def test_a_verdict_that_led_astray_is_known_before_anybody_acts_on_it() -> None:
+    said = (
+        feedback("acme", score=0, actual_service="db"),
+        feedback("acme", score=65, by="bob", actual_service=""),
+    )
+    text = read_page(report_html(report("acme"), said=said)).text
+
+    short = "acting on it would have fixed it: 32 of 100, 2 answers; the cause, they say, was db"
+    assert text.index(short) < text.index("Do first")
+    assert "Said of it" not in report_html(report("acme"))
 
 
 def test_a_harmless_alarm_is_not_shown_in_red() -> None:

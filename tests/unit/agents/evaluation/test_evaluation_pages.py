@@ -39,7 +39,7 @@ def full(**about: object) -> EvaluationReport:
             scenario("spoilt", "g", error=EVIL, spent=None),
         ],
         [case("d/one", 2, truth="db", services=("web", "db"))],
-        [FeedbackScore(tenant="acme", model="m", kind="cpu", answers=3, mean=65.0)],
+        [FeedbackScore(tenant="acme", model="m", kind=EVIL, answers=3, mean=65.0, fixed=1)],
     )
 
 
@@ -124,6 +124,32 @@ def test_the_markdown_page_has_the_tables_and_lets_no_markup_through() -> None:
         if line.startswith("| spoilt"):
             assert line.count(" | ") == 3
     assert "| d | 1 | service | 0.000 | 1.000 |" in page
+
+
+def test_what_people_said_is_a_page_of_its_own() -> None:
+    groups = [
+        FeedbackScore(
+            tenant="acme", model="m", verdict="cause found", kind="cpu", answers=3, mean=90.0, fixed=2
+        ),
+        FeedbackScore(tenant="beta", model="deterministic", kind="disk", answers=1, mean=10.0, wrong=1),
+    ]
+    report = compiled(ABOUT, feedback=groups)
+    words, text = Reader(html_page(report)).words, markdown_page(report)
+
+    assert (report.said, report.share) == (70.0, 0.7)
+    assert summary_line(report).endswith("70 of 100, by 4 answers of people")
+    assert summary_line(report) in words
+    assert text.startswith("# What people said of reports\n")
+    assert "| acme | m | cause found | cpu | 3 | 2 | 0 | 90 |" in text
+    assert "| beta | deterministic |  | disk | 1 | 0 | 1 | 10 |" in text
+    for page in (words, text):
+        assert "right" not in page
+        assert "median" not in page
+
+
+def test_where_there_is_neither_incident_nor_answer_there_is_no_share() -> None:
+    assert (compiled(ABOUT).said, compiled(ABOUT).share) == (None, None)
+    assert compiled(ABOUT, [scenario("a", "g", check())]).share == 1.0
 
 
 def test_an_empty_evaluation_has_pages() -> None:
