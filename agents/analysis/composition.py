@@ -10,10 +10,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["Deviation", "deviations", "load_factor"]
+__all__ = ["NOTABLE_SIGMAS", "Deviation", "deviations", "load_factor"]
 
-# A count must be this far beyond its own counting noise to score 1.
-_NOTABLE_SIGMAS = 4.0
+NOTABLE_SIGMAS = 4.0
+"""A count must be this far beyond its own counting noise to score 1."""
+
 # Counts below this are too few to carry the load of a service.
 _CARRIER = 5.0
 
@@ -60,7 +61,7 @@ def deviations(
     for key in before.keys() | after.keys():
         expected, observed = before.get(key, 0.0) * factor, after.get(key, 0.0)
         sigmas = 2.0 * (math.sqrt(observed + 3 / 8) - math.sqrt(expected + 3 / 8)) / noise
-        score = sigmas / _NOTABLE_SIGMAS
+        score = sigmas / NOTABLE_SIGMAS
         if abs(score) > beyond:
             found.append(Deviation(key, expected, observed, score))
     return tuple(sorted(found, key=lambda d: (-abs(d.score), d.key)))

@@ -70,10 +70,13 @@ class AlarmRecord:
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
+    """One log line. `trace_id` is of the request that it belongs to, empty where the line's sender told none."""
+
     time: float
     service: str
     message: str
     severity: str = "info"
+    trace_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

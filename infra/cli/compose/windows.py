@@ -47,7 +47,8 @@ class ClickHouseWindows:
     ) -> Fetched[LogRecord]:
         found = await telemetry.log_window(self._clickhouse, Scope(tenant, start, end), services=services)
         lines = tuple(
-            LogRecord(row.at.timestamp(), row.service, row.message, row.severity.value) for row in found.rows
+            LogRecord(row.at.timestamp(), row.service, row.message, row.severity.value, row.trace_id)
+            for row in found.rows
         )
         return _fetched(lines, found.info)
 

@@ -86,7 +86,9 @@ def _lines(events: Iterable[Event]) -> Iterator[LogRecord]:
     for batch in events:
         if isinstance(batch, LogBatch):
             for line in batch.records:
-                yield LogRecord(line.at.timestamp(), batch.service, line.message, line.severity.value)
+                yield LogRecord(
+                    line.at.timestamp(), batch.service, line.message, line.severity.value, line.trace_id
+                )
 
 
 def _alarm(event: AlarmRaw) -> AlarmRecord:

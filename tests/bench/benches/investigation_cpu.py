@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from agents.analysis import logs
+from agents.analysis.log_mining import templates
 from agents.analysis.signals import IncidentData
 from agents.investigation.checkpoints import StoredCheckpoints, open_checkpoints
 from agents.investigation.memory import memory_ports, request_for
@@ -69,7 +69,7 @@ class _Timed:
 
 def _forget_lines() -> None:
     """Lines are new to each investigation, but for those of a storm."""
-    for cache in (logs._read, logs._masked_word, logs._masked_form):
+    for cache in (templates.read_line, templates._masked_word, templates._masked_form):
         cache.cache_clear()
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.analysis import logs
-from agents.analysis.logs import is_error, template_of
-from agents.analysis.signals import LogRecord
+from agents.analysis.log_mining import templates
+from agents.analysis.log_mining.templates import HEAD, read_line, read_whole
+from agents.analysis.logs import template_of
 
 _PIECES = (
     *("request", "from", "error", "Error", "INFO", "DEBUG", "fatal", "FooException", "x", "é"),
@@ -20,25 +20,17 @@ _PIECES = (
 LINES = st.lists(st.sampled_from(_PIECES), max_size=14).map("".join) | st.text(max_size=40)
 
 
-def read_as_a_whole(message: str) -> tuple[str, bool]:
-    head = message[: logs._HEAD]
-    return " ".join(logs._masked(head).split())[: logs._TEMPLATE], logs._reports_failure(head)
-
-
 @given(LINES)
 def test_word_by_word_is_as_good_as_the_whole(message: str) -> None:
-    template, failure = read_as_a_whole(message)
-    assert template_of(message) == template
-    assert is_error(LogRecord(0.0, "cart", message)) is failure
+    assert read_line(message) == read_whole(message[:HEAD])
 
 
 @given(LINES, LINES)
 def test_a_line_reads_the_same_whatever_was_read_before(first: str, second: str) -> None:
-    logs._read.cache_clear()
-    logs._masked_word.cache_clear()
-    logs._masked_form.cache_clear()
+    for cache in (templates.read_line, templates._masked_word, templates._masked_form):
+        cache.cache_clear()
     alone = template_of(second)
-    logs._read.cache_clear()
+    templates.read_line.cache_clear()
     template_of(first)
     assert template_of(second) == alone
 

@@ -24,6 +24,10 @@ def only(findings: tuple[Finding, ...], kind: FindingKind) -> Finding:
     return found
 
 
+def notable(logs: list[LogRecord], window: Window = WINDOW) -> list[Finding]:
+    return [one for one in analyse_logs(logs, window) if one.kind is not FindingKind.NORMAL]
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -115,18 +119,21 @@ def test_a_line_that_stops_while_its_service_goes_on_is_told() -> None:
 def test_twice_the_load_is_no_finding() -> None:
     lines = [*steady("asked", 1.0), *steady("answered", 1.0)]
     more = [LogRecord(START + i + 0.5, "pay", f"{m} {i}") for i in range(120) for m in ("asked", "answered")]
-    assert analyse_logs([*lines, *more], WINDOW) == ()
+    assert notable([*lines, *more]) == []
 
 
 def test_half_the_load_is_no_finding() -> None:
     lines = [*steady("asked", 1.0), *steady("answered", 1.0)]
     thinned = [r for i, r in enumerate(lines) if r.time < START or i % 2]
-    assert analyse_logs(thinned, WINDOW) == ()
+    assert notable(thinned) == []
 
 
 def test_fewer_errors_accuse_nobody() -> None:
     lines = [*steady("asked", 1.0), *steady("failed with error", 2.0, until=START)]
-    assert analyse_logs(lines, WINDOW) == ()
+    (calm,) = analyse_logs(lines, WINDOW)
+    assert (calm.kind, calm.data["fewer_errors"]) == (FindingKind.NORMAL, True)
+    assert calm.statement.endswith("come as usual for its load, errors less often")
+    assert calm.score == 0.0
 
 
 def test_at_most_four_findings_a_service() -> None:
@@ -151,4 +158,4 @@ def test_the_split_finds_an_incident_that_began_long_before_the_alarm() -> None:
 
 def test_lines_outside_the_window_are_not_read() -> None:
     late = [LogRecord(WINDOW.end + 1 + i, "pay", "no answer", "error") for i in range(50)]
-    assert analyse_logs([*steady("asked", 1.0), *late], WINDOW) == ()
+    assert notable([*steady("asked", 1.0), *late]) == []

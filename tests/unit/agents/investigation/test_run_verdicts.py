@@ -3,8 +3,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from agents.analysis.findings import FindingKind, Source
 from agents.investigation.memory import (
     MemoryHistory,
@@ -197,10 +195,6 @@ async def test_a_short_budget_looks_near_the_alarm_only() -> None:
     assert report.causes[0].service == "cart"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="log lines that were read and are as usual leave no finding, so that their source counts as not read",
-)
 async def test_log_lines_that_are_as_usual_are_measurements_too() -> None:
     calm = replace(healthy(), kpis=())
 

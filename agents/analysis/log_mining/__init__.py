@@ -1,0 +1,1 @@
+"""What log lines say: statements, failures, stack traces, and the requests that lines belong to."""
