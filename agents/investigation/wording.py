@@ -60,16 +60,11 @@ def summary(conclusion: Conclusion, state: GraphState) -> str:
 
 
 def noted(summary: str, conclusion: Conclusion) -> str:
-    """Return the summary, whoever wrote it, with what its reader has to know besides: what speaks against the cause, why
-    the findings are partial, and that the request was taken back while it was investigated."""  # noqa: D205, D209 - one thought
-    notes = [f"Against it: {one}" for one in conclusion.contradictions]
-    if conclusion.partial:
-        notes.append(f"These findings are partial: {_sentence(conclusion.partial)}")
-    if conclusion.taken_back:
-        notes.append(
-            _sentence(f"The request was taken back while this was investigated: {conclusion.taken_back}")
-        )
-    return " ".join([summary, *notes])
+    """Return the summary, whoever wrote it; where the request was taken back meanwhile, it says so."""
+    if not conclusion.taken_back:
+        return summary
+    note = _sentence(f"The request was taken back while this was investigated: {conclusion.taken_back}")
+    return f"{summary} {note}"
 
 
 def _alarmed(state: GraphState) -> str:

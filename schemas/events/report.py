@@ -167,6 +167,10 @@ class Report(Event):
     path: tuple[str, ...] = ()
     """From the first cause to the alarmed service, through those in between; empty where no way is known."""
     spending: Spending | None = None
+    against: tuple[Text, ...] = ()
+    """What speaks against the first cause, each as a sentence."""
+    partial: Text = ""
+    """Why not all was looked at that was asked for; empty where it was."""
 
     def derive_id(self) -> str:
         return ids.report_id(self.investigation_id, self.revision)

@@ -9,7 +9,6 @@ from schemas.events.report import Feedback, Report, Verdict
 from schemas.pages.blocks import (
     Block,
     Document,
-    Entry,
     Facts,
     Line,
     Moment,
@@ -20,12 +19,14 @@ from schemas.pages.blocks import (
 )
 from schemas.pages.labels import labels
 from schemas.pages.parts import (
+    against_section,
     began,
     cause_entries,
     cleared,
     clickable,
     evidence_section,
     foot,
+    gap_entries,
     listed,
     path_section,
     pictures,
@@ -34,7 +35,7 @@ from schemas.pages.parts import (
     timeline_section,
 )
 from schemas.pages.said import said_in_short, said_section
-from schemas.pages.words import VERDICTS, bare_headline, many, percent, span
+from schemas.pages.words import VERDICTS, bare_headline, many, percent, sentence, span
 
 __all__ = ["alarm_words", "eyebrow", "full"]
 
@@ -74,6 +75,7 @@ def _facts(
     report: Report, said: Sequence[Feedback], names: Mapping[str, str]
 ) -> tuple[tuple[str, Line], ...]:
     rows = [("Where", _where(report)), ("Since", _since(report)), ("Alarms", _alarms(report))]
+    rows += [("Against it", _against(report)), ("Partial", _partial(report))]
     rows.append(("Said of it", said_in_short(said)))
     if report.next_steps:
         rows.append(("Do first", clickable(report.next_steps[0].action, names)))
@@ -103,6 +105,17 @@ def _alarms(report: Report) -> Line:
     return plain(alarm_words(report)) if report.alarm_count or report.services else ()
 
 
+def _against(report: Report) -> Line:
+    if not report.against:
+        return ()
+    more = len(report.against) - 1
+    return plain(f"{report.against[0]}{f' And {more} more, see below.' if more else ''}")
+
+
+def _partial(report: Report) -> Line:
+    return plain(sentence(report.partial)) if report.partial else ()
+
+
 def alarm_words(report: Report) -> str:
     """Return how many alarms of what severity there were, and where."""
     many_alarms = many(report.alarm_count, "alarm") if report.alarm_count else "alarms"
@@ -123,15 +136,15 @@ def _sections(
     report: Report, evidence: Sequence[Evidence], said: Sequence[Feedback], names: Mapping[str, str]
 ) -> tuple[Section, ...]:
     why = "Why" if report.verdict is Verdict.CAUSE_FOUND else "Suspects"
-    missing = tuple(Entry(plain(item)) for item in report.missing)
     return (
         Section(why, listed(cause_entries(report, evidence), "number")),
+        against_section(report),
         Section("What to do, the safest first", listed(step_entries(report.next_steps, names), "number")),
         Section("What it looked like", pictures(report)),
         path_section(report),
         timeline_section(report),
         Section("Ruled out", listed(cleared(report.ruled_out))),
-        Section("What is missing", listed(missing)),
+        Section("What is missing", listed(gap_entries(report))),
         said_section(said),
         evidence_section(report, evidence, names),
     )

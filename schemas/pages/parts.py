@@ -28,15 +28,17 @@ from schemas.pages.blocks import (
     Strong,
     Table,
 )
-from schemas.pages.words import day, kind_words, many, percent, span, usd, without
+from schemas.pages.words import clock, day, kind_words, many, percent, sentence, span, usd, without
 
 __all__ = [
+    "against_section",
     "began",
     "cause_entries",
     "cleared",
     "clickable",
     "evidence_section",
     "foot",
+    "gap_entries",
     "listed",
     "path_section",
     "pictures",
@@ -100,6 +102,17 @@ def _told(one: Evidence, service: str) -> Entry:
     return Entry((Plain(f"{without(service, one.statement)} "), Cite((one.event_id,))))
 
 
+def against_section(report: Report) -> Section:
+    """Return what speaks against the first cause."""
+    return Section("What speaks against it", listed(tuple(Entry(plain(one)) for one in report.against)))
+
+
+def gap_entries(report: Report) -> tuple[Entry, ...]:
+    """Return what was not there, and why not all was looked at."""
+    partial = (f"These findings are partial: {sentence(report.partial)}",) if report.partial else ()
+    return tuple(Entry(plain(one)) for one in (*partial, *report.missing))
+
+
 def step_entries(steps: Iterable[NextStep], labels: Mapping[str, str]) -> tuple[Entry, ...]:
     return tuple(
         Entry(clickable(step.action, labels), (Query(step.query),) if step.query else ()) for step in steps
@@ -111,13 +124,11 @@ def pictures(report: Report) -> tuple[Block, ...]:
 
 
 def path_section(report: Report, title: str = "From the cause to the alarm") -> Section:
-    """Return the sketch, and the path in words."""
-    if len(report.path) < 2 and not report.links:
-        return Section(title, ())
-    words: list[Block] = []
-    if len(report.path) > 1:
-        words.append(Paragraph((Strong(report.path[0]), Plain(f" → {' → '.join(report.path[1:])}"))))
-    return Section(title, (*words, Sketch(report)))
+    """Return the sketch, and the path in words; where no path is known, the title says no such thing."""
+    if len(report.path) < 2:
+        return Section("The services around it", (Sketch(report),) if report.links else ())
+    words = Paragraph((Strong(report.path[0]), Plain(f" → {' → '.join(report.path[1:])}")))
+    return Section(title, (words, Sketch(report)))
 
 
 def timeline_section(report: Report, extra: Sequence[TimelineEntry] = ()) -> Section:
@@ -132,8 +143,13 @@ def timeline_section(report: Report, extra: Sequence[TimelineEntry] = ()) -> Sec
 
 def _timed(entry: TimelineEntry, *, dated: bool) -> tuple[Line, ...]:
     cited: Line = (Cite((entry.evidence_id,)),) if entry.evidence_id else ()
-    what = Plain(f"{without(entry.service, entry.what)} ")
+    what = Plain(f"{_untimed(without(entry.service, entry.what), entry.at)} ")
     return (Moment(entry.at, dated),), plain(entry.service), (what, *cited)
+
+
+def _untimed(what: str, at: datetime) -> str:
+    """The sentence without the time that stands beside it anyway."""
+    return re.sub(rf"(?:, first|,)? at {clock(at)}(?: UTC)?(?=[,.;]|$)", "", what, count=1)
 
 
 def cleared(ruled_out: Iterable[RuledOut]) -> tuple[Entry, ...]:

@@ -23,6 +23,7 @@ from schemas.pages.blocks import (
 from schemas.pages.full import alarm_words, eyebrow
 from schemas.pages.labels import labels
 from schemas.pages.parts import (
+    against_section,
     began,
     cause_entries,
     cleared,
@@ -76,6 +77,7 @@ def _sections(
         Section("Impact", _impact(report)),
         timeline_section(report, _watched(report)),
         Section("Root cause", _root(report, evidence)),
+        against_section(report),
         path_section(report, "From the cause to the alarm"),
         Section("Contributing factors and triggers", _factors(report, evidence)),
         Section("Detection", _detection(report)),
@@ -183,7 +185,8 @@ def _delay(report: Report) -> str:
 
 
 def _lessons(report: Report) -> tuple[Block, ...]:
-    gaps = tuple(Entry((Strong("Could not be seen"), Plain(f": {item}"))) for item in report.missing)
+    unseen = (*([report.partial] if report.partial else []), *report.missing)
+    gaps = tuple(Entry((Strong("Could not be seen"), Plain(f": {item}"))) for item in unseen)
     return (*listed(gaps), Blank("What went well, what did not, where we were lucky."))
 
 

@@ -39,7 +39,7 @@ def sketch_svg(report: Report, *, alone: bool = True) -> str:
     rows = _rows(_layers(links, report), report.path)
     boxes = _boxes(rows, centred=not report.path)
     parts = [
-        *_lines(links, boxes),
+        *_lines(links, boxes, frozenset(map(frozenset, pairwise(report.path)))),
         *_way(report, boxes),
         *(_node(report, name, boxes[name]) for name in boxes),
     ]
@@ -123,9 +123,12 @@ def _boxes(rows: Sequence[Sequence[str]], *, centred: bool) -> dict[str, _Box]:
     return boxes
 
 
-def _lines(links: Sequence[ServiceLink], boxes: Mapping[str, _Box]) -> Iterable[str]:
+def _lines(
+    links: Sequence[ServiceLink], boxes: Mapping[str, _Box], way: frozenset[frozenset[str]]
+) -> Iterable[str]:
+    """The calls; those that the path runs along are left to it."""
     for one in links:
-        if one.caller != one.callee:
+        if one.caller != one.callee and {one.caller, one.callee} not in way:
             yield f'<path class="link" marker-end="url(#tip)" d="{_curve(boxes[one.caller], boxes[one.callee])}"/>'
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "many",
     "middle_cut",
     "percent",
+    "sentence",
     "span",
     "usd",
     "without",
@@ -86,6 +87,11 @@ def clock(at: datetime) -> str:
 
 def day(at: datetime) -> str:
     return f"{at:%Y-%m-%d}"
+
+
+def sentence(text: str) -> str:
+    """Return it with an end, as a sentence has one."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def span(length: timedelta) -> str:

@@ -215,6 +215,8 @@ def report(tenant: str, investigation_id: str = "inv_1", **changes: object) -> R
         ),
         "path": ("cart", "checkout"),
         "spending": Spending(queries=7, rows_read=1_234, model_calls=1, query="SELECT 'costs'"),
+        "against": (f"web was abnormal before it {AWKWARD}",),
+        "partial": f"the limit of steps was reached {AWKWARD}",
     }
     return Report.model_validate(_common(tenant) | values | changes)
 

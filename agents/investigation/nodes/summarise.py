@@ -59,6 +59,8 @@ def _report(
         timeline=timeline(state.current_evidence, conclusion.claims),
         ruled_out=conclusion.ruled_out,
         missing=conclusion.missing,
+        against=conclusion.contradictions,
+        partial=conclusion.partial,
         next_steps=words.next_steps,
         services=request.incident.services,
         started_at=state.started_at,

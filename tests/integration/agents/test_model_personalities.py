@@ -158,7 +158,7 @@ async def test_an_ideal_one_asks_is_answered_and_words_the_report() -> None:
     assert "from memory" in kpis.query
     assert "cpu_usage" in kpis.statement
     assert outcome.report.headline == "cart is the cause (deploy)"
-    assert "partial" not in outcome.report.summary
+    assert not outcome.report.partial
     steps = [e.step for e in outcome.events if isinstance(e, InvestigationStatus)]
     assert steps[steps.index("rank") :][:4] == ["rank", "inquire", "reconsider", "verify"]
     queries = [e for e in outcome.events if isinstance(e, CostEntry) and e.step.startswith("inquire.")]
@@ -179,10 +179,8 @@ async def test_one_that_asks_the_same_for_ever_is_cut_off_and_the_report_says_so
 
     assert [one.finding.split("|")[1] for one in outcome.answers] == ["logs"]
     assert [s for s in outcome.asked_models if s.startswith(("rank", "reconsider"))] == ["rank", "reconsider"]
-    assert (
-        "These findings are partial: a model asked again for what it had been shown."
-        in outcome.report.summary
-    )
+    assert outcome.report.partial == "a model asked again for what it had been shown"
+    assert "These findings are partial: a model asked again" in outcome.report.markdown
     assert outcome.report.causes[0].service == "cart"
 
 
@@ -191,7 +189,7 @@ async def test_one_that_is_never_satisfied_is_stopped_at_the_limit_and_the_repor
 
     turns = [s for s in outcome.asked_models if s.startswith("reconsider")]
     assert turns == ["reconsider", *(f"reconsider.{n}" for n in range(2, MOST_TURNS + 1))]
-    assert f"a model asked for more than {MOST_TURNS} further looks allow" in outcome.report.summary
+    assert f"a model asked for more than {MOST_TURNS} further looks allow" in outcome.report.partial
     assert any(
         one.startswith("Not looked at any more: the metrics of cart") for one in outcome.report.missing
     )
@@ -205,7 +203,7 @@ async def test_a_short_budget_answers_no_query_and_says_so(level: BudgetLevel) -
     outcome = await told("insatiable", bad_deploy(), admission=Door(Admitted(level), level))
 
     assert outcome.answers == []
-    assert "the budget allows a model no further look" in outcome.report.summary
+    assert "the budget allows a model no further look" in outcome.report.partial
 
 
 async def test_one_that_argues_for_the_loudest_symptom_does_not_overrule_who_explains_it() -> None:

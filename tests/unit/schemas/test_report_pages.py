@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.events import Evidence, NextStep, Report, ReportedCause, RuledOut, Verdict
+from schemas.events import Evidence, NextStep, Report, ReportedCause, RuledOut, TimelineEntry, Verdict
 from schemas.pages import HERE, Form, PageLinks, report_html, report_markdown
 from schemas.pages.safe import markdown_text, visible
 from tests.fakes.full_events import NOON, at, evidence, feedback, report
@@ -139,7 +139,18 @@ def test_a_report_of_an_earlier_version_has_a_page_too() -> None:
         assert "Cause found" in report_markdown(told, (), form)
 
 
-_ADDED = {"began_at", "alarmed_at", "alarm_count", "severity", "figures", "links", "path", "spending"}
+_ADDED = {
+    "began_at",
+    "alarmed_at",
+    "alarm_count",
+    "severity",
+    "figures",
+    "links",
+    "path",
+    "spending",
+    "against",
+    "partial",
+}
 
 
 @pytest.mark.parametrize("form", Form)
@@ -153,6 +164,63 @@ def test_pictures_and_the_path_are_in_the_page_and_linked_from_markdown(form: Fo
     assert "**cart** → checkout" in text
     placed = report_markdown(told, (), form, PageLinks(pictures="https://tocsin.example/v1/reports/inv_1/"))
     assert "(https://tocsin.example/v1/reports/inv_1/figures/1.svg)" in placed
+
+
+def test_what_speaks_against_it_is_known_before_anybody_acts_on_it() -> None:
+    doubts = ("db was abnormal before it.", "By the statistics alone db is likelier.")
+    told = report("acme", against=doubts, partial="the limit of steps was reached", missing=("logs of db",))
+    text, page = report_markdown(told), read_page(report_html(told)).text
+
+    for words in (text, page):
+        first = words.index("db was abnormal before it. And 1 more, see below.")
+        assert first < words.index("the limit of steps was reached.") < words.index("Do first")
+        section = words[words.index("What speaks against it") :]
+        assert section.index("db was abnormal") < section.index("By the statistics alone")
+        assert section.index("By the statistics alone") < section.index("What to do")
+        gaps = words[words.index("What is missing") :]
+        assert gaps.index("These findings are partial: the limit of steps") < gaps.index("logs of db")
+    assert "These findings are partial" not in report_markdown(report("acme", partial=""))
+
+
+def test_what_nothing_speaks_against_has_no_such_section() -> None:
+    for form in Form:
+        text = report_markdown(report("acme", against=(), partial=""), (), form)
+        assert "against it" not in text.lower()
+        assert "artial" not in text
+
+
+def test_a_postmortem_has_what_speaks_against_it_and_what_was_not_looked_at() -> None:
+    text = report_markdown(
+        report("acme", against=("db was first.",), partial="time was up"), (), Form.POSTMORTEM
+    )
+    assert "## What speaks against it\n\n- db was first." in text
+    assert "**Could not be seen**: time was up" in text
+
+
+@pytest.mark.parametrize(
+    ("what", "shown"),
+    [
+        ("cart cpu rose from 1 to 2 (2x) at 12:00:00", "cpu rose from 1 to 2 (2x)"),
+        (
+            'cart: deploy "cart 2" at 12:00:00, 3 min before the alarm',
+            'deploy "cart 2", 3 min before the alarm',
+        ),
+        ("cart raised the first alarm, Slow, at 12:00:00", "raised the first alarm, Slow"),
+        ("cart logs more errors, first at 12:00:00", "logs more errors"),
+        ("cart cpu rose at 12:00:07", "cpu rose at 12:00:07"),
+        ("cart began at 12:00:00 or so", "began at 12:00:00 or so"),
+    ],
+)
+def test_a_time_is_said_once_in_a_line_of_the_timeline(what: str, shown: str) -> None:
+    told = report("acme", timeline=(TimelineEntry(at=NOON, service="cart", what=what),))
+    assert f"| 12:00:00 | cart | {shown} |" in report_markdown(told).replace("\\", "")
+
+
+def test_without_a_path_the_sketch_promises_none() -> None:
+    told = report("acme", verdict=Verdict.BENIGN, causes=(), path=())
+    text = report_markdown(told)
+    assert "## The services around it\n\n![The services" in text
+    assert "From the cause" not in text
 
 
 def test_victims_of_one_thing_stand_together() -> None:
@@ -225,6 +293,7 @@ class TestPostmortem:
             "Impact",
             "Timeline (2026-11-20, UTC)",
             "Root cause",
+            "What speaks against it",
             "From the cause to the alarm",
             "Contributing factors and triggers",
             "Detection",
