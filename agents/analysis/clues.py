@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
 from agents.analysis.metrics import RESOURCES, SYMPTOMS, WAITING
 
-__all__ = ["Clue", "clues_of", "is_bad", "strength_of", "strength_parts"]
+__all__ = ["Clue", "clues_of", "is_bad", "is_gone", "strength_of", "strength_parts"]
 
 # How much a notable shift of each kind of metric speaks against its owner. A resource belongs to the service;
 # latency and errors come from it or from whom it calls; its traffic is mostly its callers' doing.
@@ -24,6 +24,8 @@ _CLIENT = 0.3
 # A metric that moved the harmless way (less CPU, faster answers) is a trace of a fault elsewhere, or of its own death.
 _HARMLESS = 0.35
 _BELOW_NOTABLE = 0.25
+# Of a metric that stopped little is known; of all of them at once, that nothing is there any more.
+_GONE = 2.0
 # Thirty times notable is as sure as three hundred: what is measured is then how quiet the baseline was.
 _CEILING = 5.0
 _LOG_WEIGHT = {
@@ -82,6 +84,13 @@ def is_bad(finding: Finding) -> bool:
     return finding.direction == wanted
 
 
+def is_gone(finding: Finding) -> bool:
+    """Whether everything that a service measured of itself has stopped: nobody is there to answer."""
+    stopped, regular = finding.data.get("metrics"), finding.data.get("regular")
+    every = stopped is not None and stopped == regular
+    return finding.kind is FindingKind.MISSING_DATA and every and not finding.data.get("client")
+
+
 def _clue(finding: Finding) -> Clue | None:
     if finding.kind is FindingKind.RECENT_CHANGE:
         kind = _CHANGE_KIND.get(str(finding.data.get("change_kind")), CauseKind.UNKNOWN)
@@ -132,6 +141,7 @@ def _kpi_clue(finding: Finding) -> Clue:
     weight *= 1.0 if bad else _HARMLESS
     weight *= _CLIENT if finding.data.get("client") else 1.0
     weight *= _BELOW_NOTABLE if finding.kind is FindingKind.NORMAL else 1.0
+    weight *= _GONE if is_gone(finding) else 1.0
     waits = kind in SYMPTOMS | WAITING or bool(finding.data.get("starved"))
     own = not waits or finding.kind is FindingKind.CALL_LATENCY
     return Clue(

@@ -14,6 +14,7 @@ from agents.analysis.metrics import RESOURCES, nature_of
 from agents.analysis.nearness import nearer
 from agents.analysis.relevance import felt, relevant
 from agents.analysis.signals import Topology
+from agents.analysis.suffering import anybody_suffers
 from agents.analysis.topology import Explanation, explanations
 from agents.analysis.weighing import Addend, Standing, total, weighed
 
@@ -60,15 +61,18 @@ class Ranking:
         return tuple(dict.fromkeys([*firsts[:2], *others[:3], *firsts, *others]))
 
 
-def rank_causes(
+def rank_causes(  # noqa: PLR0913 - all that is known of one incident
     findings: Sequence[Finding],
     topology: Topology,
     alarm_service: str,
     alarm_indicator: str,
     candidates: frozenset[str],
+    *,
+    alarmed: bool = True,
 ) -> Ranking:
     """Rank every candidate (or, without candidates, every service seen) as the cause of the alarm.
 
+    Where nobody was `alarmed`, and somebody only wants to know, what hurts nobody is not abnormal.
     Confidences are in [0, 1] and sum to at most 1. Where nothing is abnormal the ranking is empty of confidence.
     """
     graph = lifted(topology)
@@ -79,7 +83,7 @@ def rank_causes(
     standing = Standing.of(seen, clues, topology, graph, alarm_service)
     parts = {service: weighed(service, clues, explained, standing) for service in seen}
     scores = {service: total(addends) for service, addends in parts.items()}
-    abnormal = _is_abnormal(findings)
+    abnormal = _is_abnormal(findings) and (alarmed or anybody_suffers(findings, clues, graph))
     ordered = sorted(seen, key=lambda s: (-scores[s], s))
     sure = confidences([scores[s] for s in ordered])
     causes = tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agents.analysis.clues import Clue, strength_of
+from agents.analysis.clues import Clue, is_gone, strength_of
 from agents.analysis.findings import CauseKind, FindingKind
 from agents.analysis.metrics import RESOURCES, WAITING
 
@@ -44,6 +44,8 @@ class Profile:
     """Strength by resource it took more of, of its own accord."""
     starves: bool = False
     """It is measured to wait for what others hold."""
+    gone: bool = False
+    """It reports nothing any more."""
 
     @classmethod
     def of(cls, clues: Sequence[Clue]) -> Profile:
@@ -63,6 +65,7 @@ class Profile:
             failing=any(c.kind is CauseKind.ERRORS and c.strength > _LITTLE for c in symptoms),
             taken=_taken(bad),
             starves=any(c.finding.data.get("starved") and c.strength >= 1.0 for c in bad),
+            gone=any(is_gone(c.finding) and (c.finding.score or 0.0) >= 1.0 for c in bad),
         )
 
 

@@ -19,9 +19,11 @@ _NO_ERRORS = frozenset({CauseKind.LATENCY, CauseKind.TRAFFIC, CauseKind.UNKNOWN}
 
 
 def share(caller: Profile, callee: Profile) -> float:
-    """The share of the caller's symptoms that the one it calls explains, 0 to 1."""
+    """The share of the caller's symptoms that the one it calls explains, 0 to 1; all, where that one is gone."""
     if caller.symptom <= 0 or floods(caller, callee):
         return 0.0
+    if callee.gone:
+        return 1.0
     return min(1.0, callee.cause / caller.symptom) * _latency_fit(caller, callee) * _kind_fit(caller, callee)
 
 

@@ -71,15 +71,18 @@ class Answer:
         return Tokens(sum(map(_input, known)), sum(map(_output, known)), len(used) - len(known))
 
 
-async def answer(
+async def answer(  # noqa: PLR0913 - the same in every evaluation but for one or two
     data: IncidentData,
     ports: InvestigationPorts,
     *,
     tenant: str = "local",
     case: str = "case",
+    alarmed: bool = True,
     elapsed: Callable[[], float] = time.perf_counter,
 ) -> Answer:
     """Investigate the data's alarm: the same graph and nodes as in production, over ports that keep what is published.
+
+    Where nobody was `alarmed`, as if somebody asked by hand.
 
     Raises:
         IntegrityError: the graph ended without a report.
@@ -90,7 +93,7 @@ async def answer(
         raise IntegrityError("an evaluation needs ports that keep what is published")
     begun = elapsed()
     outcome = await Investigations(ports.settings).investigate(
-        request_for(data, tenant=tenant, case=case), ports
+        request_for(data, tenant=tenant, case=case, alarmed=alarmed), ports
     )
     seconds = elapsed() - begun
     match outcome:

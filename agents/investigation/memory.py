@@ -31,7 +31,7 @@ from schemas import ids
 from schemas.control import Runbook
 from schemas.events.alarm import AlarmStatus, Severity
 from schemas.events.incident import Incident, IncidentAlarm
-from schemas.events.investigation import InvestigationRequested
+from schemas.events.investigation import InvestigationRequested, RequestKind
 from schemas.events.report import Feedback, Report
 
 __all__ = [
@@ -200,8 +200,13 @@ def settings_for(data: IncidentData, base: InvestigationSettings | None = None) 
     return (base or InvestigationSettings()).model_copy(update=chosen)
 
 
-def request_for(data: IncidentData, tenant: str = "local", case: str = "case") -> InvestigationRequested:
-    """Return the request that the data's alarm would make: one incident with one alarm, observed to the window's end."""
+def request_for(
+    data: IncidentData, tenant: str = "local", case: str = "case", *, alarmed: bool = True
+) -> InvestigationRequested:
+    """Return the request that the data's alarm would make: one incident with one alarm, observed to the window's end.
+
+    Where nobody was `alarmed`, it is that of a person who wants to know.
+    """
     at = datetime.fromtimestamp(data.window.alarm_at, tz=UTC)
     service = data.alarm_service or UNKNOWN_SERVICE
     event = ids.alarm_event_id(tenant, "memory", case, AlarmStatus.FIRING.value, at)
@@ -221,6 +226,7 @@ def request_for(data: IncidentData, tenant: str = "local", case: str = "case") -
         occurred_at=at,
         investigation_id=ids.investigation_id(incident.incident_id, incident.revision),
         incident=incident,
+        kind=RequestKind.TRIGGER if alarmed else RequestKind.MANUAL,
         policy="memory@1",
         observe_s=data.window.end - data.window.alarm_at,
         requested_at=at,

@@ -12,13 +12,18 @@ from agents.investigation.nodes.gathering import GatherDelta, GatherOrder, gathe
 from agents.investigation.state import UNKNOWN_SERVICE, first_service
 from schemas.events.alarm import AlarmStatus
 from schemas.events.incident import IncidentAlarm
+from schemas.events.investigation import RequestKind
 
 __all__ = ["gather_alarms", "incident_alarms", "with_incident"]
 
 
 async def gather_alarms(order: GatherOrder, context: RunContext) -> GatherDelta:
-    """Read the landed alarms; the incident's own are added, landed or not."""
-    own = incident_alarms(context.request.incident.alarms)
+    """Read the landed alarms; the incident's own are added, landed or not.
+
+    Not where a person asks: what happened long ago has landed, and that somebody wants to know is no alarm.
+    """
+    asked = context.request.kind is RequestKind.MANUAL
+    own = () if asked else incident_alarms(context.request.incident.alarms)
 
     def analyse(landed: Sequence[AlarmRecord], window: Window) -> tuple[Finding, ...]:
         return analyse_alarms(with_incident(landed, own), window, first_service(context.request))

@@ -13,6 +13,7 @@ from agents.investigation.evidence import finding_name, finding_of
 from agents.investigation.reasoning import advised
 from agents.investigation.state import Claim, GraphState, RankedState
 from schemas.events.evidence import Evidence
+from schemas.events.investigation import RequestKind
 from schemas.events.ledger import CostEntry
 
 __all__ = ["RankDelta", "claims_of", "rank"]
@@ -36,6 +37,7 @@ async def rank(state: GraphState, context: RunContext) -> RankDelta:
         state.alarm_service,
         state.alarm_indicator,
         context.ports.candidates,
+        alarmed=state.request.kind is not RequestKind.MANUAL,
     )
     own = claims_of(ranking.causes, evidence, context.settings.reported_causes)
     known = _ranked(ranking, own, state.ranked.wishes if state.ranked else 0)

@@ -87,7 +87,9 @@ async def _performed(task: Task) -> Done:
                 if incident.unreachable:
                     away = UnreachableWindows(ports.windows, incident.unreachable)
                     ports = replace(ports, windows=away)
-                told = await answer(incident.data, ports, tenant=TENANT, case=f"{name}/{seed}")
+                told = await answer(
+                    incident.data, ports, tenant=TENANT, case=f"{name}/{seed}", alarmed=incident.alarmed
+                )
                 return _of_scenario(scenario, seed, incident, told)
 
 

@@ -68,7 +68,7 @@ MISHAPS: Mapping[MishapKind, Mishap] = MappingProxyType(
         ),
         MishapKind.LONG_COLLECTIONS: Mishap(
             "The garbage collector works more than usual and disturbs nobody.",
-            Stress(gc_ms=18.0, memory=1.2),
+            Stress(gc_ms=4.0, memory=1.2),
         ),
         MishapKind.NEW_WARNINGS: Mishap(
             "The service warns of something that is weeks away.",

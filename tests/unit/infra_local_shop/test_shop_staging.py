@@ -82,7 +82,7 @@ def test_two_things_at_one_service_add_up() -> None:
     under = play.plan.script.stress(play.onset_s + 60)
     assert list(under) == [play.cast[Role.CULPRIT]]
     assert under[play.cast[Role.CULPRIT]].errors > 0.3
-    assert under[play.cast[Role.CULPRIT]].gc_ms > 10
+    assert under[play.cast[Role.CULPRIT]].gc_ms > 3
 
 
 def test_a_surge_is_load_and_nobody_s_stress() -> None:

@@ -149,10 +149,10 @@ async def test_the_event_loop_answers_while_an_analysis_runs(
     loop, answered = asyncio.get_running_loop(), threading.Event()
     analyse = getattr(module, name)
 
-    def slow(*arguments: Any) -> Any:
+    def slow(*arguments: Any, **named: Any) -> Any:
         loop.call_soon_threadsafe(answered.set)
         assert answered.wait(60), "the event loop is blocked by the analysis"
-        return analyse(*arguments)
+        return analyse(*arguments, **named)
 
     monkeypatch.setattr(module, name, slow)
     ports = ports_for()
