@@ -35,6 +35,7 @@ __all__ = ["ReportFormat", "for_terminal", "report", "show_report"]
 
 _FINDINGS: Final = 10_000
 _PICTURE_LINE: Final = re.compile(r"^ *!\[.*\]\(\S*\)\n", re.MULTILINE)
+_BARE_TITLE: Final = re.compile(r"^## .*\n+(?=## |\Z)", re.MULTILINE)
 
 
 class ReportFormat(StrEnum):
@@ -121,8 +122,8 @@ def show_report(found: Report, shape: ReportFormat, *, as_json: bool) -> None:
 
 
 def for_terminal(markdown: str) -> str:
-    """Return the page without its pictures: their captions stay."""
-    return _PICTURE_LINE.sub("", markdown)
+    """Return the page without its pictures; their captions stay, a title above nothing else does not."""
+    return _BARE_TITLE.sub("", _PICTURE_LINE.sub("", markdown))
 
 
 def _shape(wanted: ReportFormat | None, out_file: Path | None, *, as_json: bool) -> ReportFormat:

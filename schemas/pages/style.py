@@ -37,7 +37,7 @@ figure {{ margin: .4rem 0; max-width: 32rem; break-inside: avoid }} svg {{ width
 .table {{ overflow-x: auto }} table {{ border-collapse: collapse; width: 100% }}
 th {{ font-weight: 600; color: var(--dim); font-size: .85rem }}
 td, th {{ text-align: left; padding: .3rem .7rem .3rem 0; vertical-align: top; border-bottom: 1px solid var(--line) }}
-td:first-child {{ font-variant-numeric: tabular-nums; white-space: nowrap }} td:nth-child(2) {{ font-weight: 600; max-width: 13rem; overflow-wrap: break-word }}
+td:first-child {{ font-variant-numeric: tabular-nums; white-space: nowrap }} td:nth-child(2) {{ font-weight: 600; max-width: 16rem; overflow-wrap: break-word }}
 a {{ color: var(--series) }} .cite {{ white-space: nowrap; font-size: .88em }}
 .blank {{ border: 1.5px dashed var(--dim); border-radius: 4px; padding: .6rem .75rem; margin: .6rem 0; min-height: 4rem }}
 footer {{ margin-top: 2.2rem; border-top: 1px solid var(--line); padding-top: .6rem }} footer p {{ margin: .25rem 0 }}

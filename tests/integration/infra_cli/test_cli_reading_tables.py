@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.cli.exit_codes import ExitCode
+from infra.cli.report import for_terminal
 from schemas.errors import InvalidRequestError, NotFoundError
 from schemas.events import CostKind, Incident, IncidentTransition, Usage, Verdict
 from tests.fakes import full_events as full
@@ -133,6 +134,8 @@ def test_a_report_has_the_form_of_a_postmortem_too(tables: Installed) -> None:
     assert text.startswith("# Postmortem, draft, 2026-11-20: ")
     assert "For people to fill in." in page
     assert ".svg" not in page
+    alone = for_terminal("## A\n\n![p](a.svg)\n\n## B\n\n![p](b.svg)\n*seen*\n\n## C\n\n![p](c.svg)\n")
+    assert alone == "## B\n\n*seen*\n\n", "no title stands above nothing"
     assert html.startswith("<!DOCTYPE html>")
 
 
