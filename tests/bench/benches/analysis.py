@@ -21,7 +21,7 @@ from tests.bench.run import Run
 
 __all__ = ["CaseRun", "Method", "figures_of", "measure"]
 
-_TURNS = 3
+_TURNS = 2
 Answer = tuple[str, ...]
 
 
