@@ -12,14 +12,8 @@ from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from api.answer_ports import Answers
-from api.http.views import (
-    AlarmView,
-    CostGroupView,
-    IncidentView,
-    InvestigationView,
-    ReportView,
-    TopicView,
-)
+from api.http.cost_views import CostGroupView
+from api.http.views import AlarmView, IncidentView, InvestigationView, ReportView, TopicView
 from api.registry import SubjectRegistry
 from schemas.events import Event, Evidence, Feedback, Incident, InvestigationRequested, Report
 

@@ -10,12 +10,12 @@ from typing import Annotated, Final, Literal
 
 from fastapi import Query, Request, Response
 
+from api.http.cost_views import CostGroupView, CostReportView
 from api.http.listing import End, Filter, Start, window
 from api.http.negotiation import choose
 from api.http.principal import CostReader
 from api.http.reads import Reads
 from api.http.route import api_router, problems
-from api.http.views import CostGroupView, CostReportView
 from api.read_ports import CostAnswer, CostQuery
 from schemas.events import CostKind
 

@@ -6,13 +6,12 @@ Reading only: registering a schema that is there already answers its id, as the 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Path, Query
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -21,8 +20,19 @@ from api.http.deps import options_of
 from api.http.principal import Anybody
 from api.http.problem import Problem
 from api.http.reads import Reads
+from api.http.registry_values import (
+    Compatible,
+    Level,
+    Mode,
+    Place,
+    RegistryProblem,
+    SchemaId,
+    SchemaOfId,
+    SchemaText,
+    VersionOfSubject,
+)
 from api.http.route import problems
-from api.registry import COMPATIBILITY, RegistryError, SubjectVersion
+from api.registry import COMPATIBILITY, RegistryError
 
 __all__ = ["MEDIA_TYPE", "router"]
 
@@ -66,13 +76,6 @@ def _refusal(status: int, code: int, message: str) -> Response:
     return RegistryResponse({"error_code": code, "message": message}, status)
 
 
-class RegistryProblem(BaseModel):
-    """How the registry refuses: the first three digits of the code are the HTTP status."""
-
-    error_code: int
-    message: str
-
-
 def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/RegistryProblem"}}}
     return {status: {"description": "Refused", "content": content} for status in statuses}
@@ -88,60 +91,6 @@ router = APIRouter(
         422: {"model": RegistryProblem, "description": "Invalid"},
     },
 )
-
-
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class SchemaText(_Value):
-    """A schema that a client sends. What else it sends is not looked at."""
-
-    schema_: Annotated[str, Field(alias="schema", max_length=100_000)]
-    schemaType: Literal["AVRO"] = "AVRO"  # noqa: N815 - the registry's name
-
-
-class SchemaOfId(_Value):
-    schema_: Annotated[str, Field(serialization_alias="schema")]
-    subject: str
-    version: int
-    id: int
-
-
-class VersionOfSubject(_Value):
-    """A schema under its subject."""
-
-    subject: str
-    version: int
-    id: int
-    schema_: Annotated[str, Field(serialization_alias="schema")]
-    schemaType: Literal["AVRO"] = "AVRO"  # noqa: N815 - the registry's name
-
-    @classmethod
-    def of(cls, found: SubjectVersion) -> VersionOfSubject:
-        return cls(subject=found.subject, version=found.version, id=found.id, schema_=found.schema)
-
-
-class Place(_Value):
-    subject: str
-    version: int
-
-
-class SchemaId(_Value):
-    id: int
-
-
-class Level(_Value):
-    compatibilityLevel: str  # noqa: N815 - the registry's name
-
-
-class Mode(_Value):
-    mode: Literal["READONLY"] = "READONLY"
-
-
-class Compatible(_Value):
-    is_compatible: bool
-    messages: list[str] | None = None
 
 
 _Subject = Annotated[str, Path(max_length=512)]

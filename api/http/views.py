@@ -1,4 +1,4 @@
-"""What is answered about incidents, investigations, evidence, reports, alarms, costs and topics."""
+"""What is answered about incidents, investigations, evidence, reports, alarms and topics."""
 
 from __future__ import annotations
 
@@ -27,8 +27,6 @@ from schemas.events.base import Labels, Record
 __all__ = [
     "AlarmView",
     "ConsumerLag",
-    "CostGroupView",
-    "CostReportView",
     "DecisionView",
     "EvidenceView",
     "IncidentDetail",
@@ -234,35 +232,6 @@ class AlarmView(Record):
     """How often its source sent it."""
     decisions: tuple[DecisionView, ...]
     """In the order in which they were taken."""
-
-
-class CostGroupView(Record):
-    """The ledger entries of one group. Entries without a known price are counted, and never summed as free."""
-
-    key: str
-    entries: int
-    unpriced: int
-    cost_nano_usd: int | None
-    """Integer 10^-9 USD: the sum of the priced entries, null where there is none."""
-    tokens: dict[str, int | None]
-    """By disjoint kinds; null where no entry knows."""
-    rows_read: int | None
-    duration_ms: int
-
-
-class CostReportView(Record):
-    """Costs by one dimension: the groups add up to the total."""
-
-    by: str
-    start: datetime
-    end: datetime
-    groups: tuple[CostGroupView, ...]
-    """The dearest first."""
-    total: CostGroupView
-    truncated: bool
-    """There are more groups than were asked for; the total has them."""
-    sql: str
-    """The query that shows the same figures."""
 
 
 class ConsumerLag(Record):

@@ -9,14 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from api.answer_ports import AnsweredSentence, Answers, AnswerView
-from api.http.views import (
-    AlarmView,
-    CostGroupView,
-    IncidentView,
-    InvestigationView,
-    ReportView,
-    TopicView,
-)
+from api.http.cost_views import CostGroupView
+from api.http.views import AlarmView, IncidentView, InvestigationView, ReportView, TopicView
 from api.read_ports import (
     AlarmQuery,
     CostAnswer,

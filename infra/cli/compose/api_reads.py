@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from api.answer_ports import Answers
-from api.http.views import AlarmView, CostGroupView, IncidentView, InvestigationView, ReportView
+from api.http.cost_views import CostGroupView
+from api.http.views import AlarmView, IncidentView, InvestigationView, ReportView
 from api.read_ports import (
     AlarmQuery,
     CostAnswer,

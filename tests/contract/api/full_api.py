@@ -16,14 +16,8 @@ from uuid import uuid4
 import uvicorn
 
 from api.app import create_app
-from api.http.views import (
-    AlarmView,
-    ConsumerLag,
-    CostGroupView,
-    DecisionView,
-    InvestigationView,
-    TopicView,
-)
+from api.http.cost_views import CostGroupView
+from api.http.views import AlarmView, ConsumerLag, DecisionView, InvestigationView, TopicView
 from api.read_ports import CostAnswer
 from infra.cli.compose.api_ports import StoredAnswers, TriageRules
 from infra.runtime.clock import SystemClock

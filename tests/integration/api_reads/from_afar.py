@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from api.http.views import CostGroupView, InvestigationView
+from api.http.cost_views import CostGroupView
+from api.http.views import InvestigationView
 from api.read_ports import CostAnswer
 from schemas.events import InvestigationState, Verdict
 from tests.fakes import full_events as full

@@ -19,7 +19,8 @@ from typing import Any, Self
 
 import pytest
 
-from api.http.views import ConsumerLag, CostGroupView, InvestigationView, TopicView
+from api.http.cost_views import CostGroupView
+from api.http.views import ConsumerLag, InvestigationView, TopicView
 from api.read_ports import CostAnswer
 from infra.cli.key_ring import admin_key_file
 from infra.cli.remote.client import ApiClient, open_api

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.http.views import CostGroupView, EvidenceView, InvestigationView
+from api.http.cost_views import CostGroupView
+from api.http.views import EvidenceView, InvestigationView
 from api.read_ports import AlarmQuery, CostAnswer, CostQuery, EvidenceQuery, IncidentQuery
 from schemas.access import PERMISSIONS, Permission, Role
 from schemas.errors import UnavailableError
