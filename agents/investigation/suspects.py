@@ -16,7 +16,10 @@ _MOST = 10
 
 
 def ruled_out(state: GraphState, ranked: RankedState, claims: Sequence[Claim]) -> tuple[RuledOut, ...]:
-    """Return those whose symptoms another explains, then those who raised alarms while all they measure was normal."""
+    """Return those whose symptoms another explains, then those who raised alarms while all they measure was normal.
+
+    Where nothing is abnormal and nobody accused, nobody has symptoms that somebody else could explain.
+    """
     accused = {claim.service for claim in claims[:1]}
     evidence = state.current_evidence
     explained = [
@@ -26,7 +29,7 @@ def ruled_out(state: GraphState, ranked: RankedState, claims: Sequence[Claim]) -
             evidence_ids=_ids(ruling.findings, ruling.service, evidence),
         )
         for ruling in ranked.rulings
-        if ruling.service not in accused
+        if ruling.service not in accused and (claims or ranked.abnormal)
     ]
     done = accused | {one.service for one in explained}
     alarmed = [name for name in state.request.incident.services if name not in done]

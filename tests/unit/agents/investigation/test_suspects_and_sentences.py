@@ -82,13 +82,23 @@ class TestRuledOut:
 
     def test_who_is_explained_is_told_once_and_ten_at_most(self) -> None:
         names = tuple(f"s{number:02}" for number in range(14))
-        ranked = RankedState(rulings=tuple(Ruling(service=name, reason="r") for name in names[:3]))
+        rulings = tuple(Ruling(service=name, reason="r") for name in names[:3])
+        ranked = RankedState(rulings=rulings, abnormal=True)
         told = ruled_out(state(*(normal(name) for name in names), services=names), ranked, [])
         assert [one.service for one in told] == list(names[:10])
 
+    def test_where_all_is_normal_nobody_has_symptoms_that_another_explains(self) -> None:
+        ranked = RankedState(rulings=(Ruling(service="web", reason="shows symptoms of db"),))
+        known = state(normal("frontend"))
+        assert [one.service for one in ruled_out(known, ranked, [])] == ["frontend"]
+        abnormal = ranked.model_copy(update={"abnormal": True})
+        assert [one.service for one in ruled_out(known, abnormal, [])] == ["web", "frontend"]
+
     def test_a_ruling_cites_the_findings_of_its_own_service(self) -> None:
         other = evidence("web", indicator="cpu").model_copy(update={"finding": CPU.finding})
-        ranked = RankedState(rulings=(Ruling(service="web", reason="r", findings=(CPU.finding,)),))
+        ranked = RankedState(
+            rulings=(Ruling(service="web", reason="r", findings=(CPU.finding,)),), abnormal=True
+        )
         (one,) = ruled_out(state(CPU, other), ranked, [])
         assert one.evidence_ids == (other.event_id,)
 
