@@ -80,7 +80,8 @@ def _of_service(
 ) -> list[Finding]:
     """What is notable of a service, or that nothing is."""
     left = [one for one in departures if one.own >= _LEAST_OWN]
-    told = _told(telling, left, deviations)
+    explained = {one.statement for one in departures if one.own < _LEAST_OWN}
+    told = _told(telling, left, [one for one in deviations if int(one.key) not in explained])
     if told or departures or not telling.goes_on(service):
         return told
     return [telling.calm(service, deviations)]

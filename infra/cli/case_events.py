@@ -136,7 +136,12 @@ class CaseEvents:
     def _line(self, record: LogRecord) -> LogLine:
         known = record.severity in set(LogSeverity)
         severity = LogSeverity(record.severity) if known else LogSeverity.INFO
-        return LogLine(at=self.at(record.time), severity=severity, message=record.message[:32_000])
+        return LogLine(
+            at=self.at(record.time),
+            severity=severity,
+            message=record.message[:32_000],
+            trace_id=record.trace_id,
+        )
 
 
 def service_topology(tenant: str, topology: Topology) -> ServiceTopology:

@@ -15,6 +15,8 @@ __all__ = ["Calls", "Uncalled", "calls_of"]
 
 # Lines before a call that hardly any request goes on from without it.
 _CALLED = 0.9
+# Sigmas that differ by less are those of the same requests.
+_EQUAL = 1e-9
 # Rarer statements than these are hardly on the way of many requests.
 _MOST_STATEMENTS = 600
 
@@ -35,20 +37,24 @@ class Calls:
     """`first[r, k]` is when request r first wrote `statements[k]`, NaN if it did not.
 
     `entries` are the places of statements that begin visits; `ahead[k, e]`: k is another service's, and nearly always
-    written before entry e.
+    written before entry e, on average `lag[k, e]` seconds (infinite where never).
     """
 
     statements: IntArray
     first: FloatArray
     entries: IntArray
     ahead: BoolMatrix
+    lag: FloatArray
 
     def place_of(self, statement: int) -> int:
         """The column of a statement."""
         return int(np.searchsorted(self.statements, statement))
 
     def uncalled(self, before: BoolMatrix) -> list[Uncalled]:
-        """Return each entry with the line before it after which it is missed the least: the best excuse that it has."""
+        """Return each entry with the line before it after which it is missed the least: the best excuse that it has.
+
+        Of equal ones the line written last: who asked, not who asked for that.
+        """
         seen = (~np.isnan(self.first)).astype(np.float64)
         parts = [seen[before], seen[~before]]
         totals = [part.sum(axis=0) for part in parts]
@@ -57,7 +63,8 @@ class Calls:
         sigmas = sigmas_between(totals[0][:, None], totals[1][:, None], shares[0], shares[1])
         half = np.maximum(totals[0][self.entries] / 2, LEAST_BEFORE)
         asking = self.ahead & (shares[0] >= _CALLED) & (totals[0][:, None] >= half)
-        excuse = np.where(asking, np.minimum(sigmas, 0.0), -np.inf).argmax(axis=0)
+        missed = np.where(asking, np.minimum(sigmas, 0.0), -np.inf)
+        excuse = np.where(missed >= missed.max(axis=0) - _EQUAL, self.lag, np.inf).argmin(axis=0)
         return [
             Uncalled(
                 statement=int(self.statements[self.entries[e]]),
@@ -83,4 +90,12 @@ def calls_of(table: LineTable, visits: tuple[Visits, ...]) -> Calls:
     entries = np.flatnonzero(np.isin(statements, begin))
     names = np.array([table.statements[k].service for k in statements.tolist()])
     ahead = precedence(first, entries) & (names[:, None] != names[entries])
-    return Calls(statements, first, entries, ahead)
+    return Calls(statements, first, entries, ahead, _lags(first, entries))
+
+
+def _lags(first: FloatArray, entries: IntArray) -> FloatArray:
+    known = ~np.isnan(first)
+    both = known.T.astype(np.float64) @ known[:, entries]
+    waited = [np.nansum(first[:, [e]] - first, axis=0) for e in entries.tolist()]
+    total = np.stack(waited, axis=1) if waited else np.zeros(both.shape)
+    return np.where(both > 0, total / np.maximum(both, 1), np.inf)

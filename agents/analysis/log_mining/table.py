@@ -111,7 +111,7 @@ class _Columns:
         known = self.places.get((event.record.service, place))
         if known is None:
             template, failure = read_line(message)
-            known = _Known(template, failure, http=speaks_http(template))
+            known = _Known(template, failure, http=speaks_http(message[:HEAD]))
             self.places[event.record.service, place] = known
         if not known.failure and not known.http:
             return known.template, False
@@ -164,7 +164,8 @@ class _Columns:
 def tabulated(records: Iterable[LogRecord]) -> LineTable:
     """Read the records: a stack trace is one line with what it belongs to. Work is bounded by each line's beginning."""
     columns = _Columns()
-    for event in events_of(records):
+    # An event is known when the next of its service comes, which may be long after those of others.
+    for event in sorted(events_of(records), key=lambda one: one.record.time):
         columns.add(event)
     return columns.table()
 

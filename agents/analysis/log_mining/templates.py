@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from agents.analysis.log_mining.failures import reports_failure, signs_of, speaks_http, status_class
+from agents.analysis.log_mining.failures import reports_failure, signs_of, status_class
 
 __all__ = ["HEAD", "TEMPLATE", "Reading", "merged", "place_of", "read_line", "read_whole"]
 
@@ -46,6 +46,8 @@ _PLACED = 120
 # A position of otherwise equal lines in which more than so many different words were seen holds a value.
 _VALUES = 8
 _IDENTIFIER = re.compile(r"(?=[a-fA-F]*\d)[0-9a-fA-F]{6,}|\d{1,5}(?:\.\d+)?|\d{1,4}(?:\.\d{1,3}){3}")
+# What a failed status of HTTP looks like: looked for first, it spares the other lines the search for its name.
+_FAILED_STATUS = re.compile(r"""[\s=:"']5\d\d\b""")
 _DIGITS = str.maketrans("123456789", "0" * 9)
 _PAIRS = (('"', '"'), ("'", "'"), ("[", "]"), ("{", "}"))
 # Two variables side by side may be one, a date and its time: such a line is read as a whole.
@@ -99,7 +101,7 @@ def read_whole(head: str) -> Reading:
 
 def _with_status(masked: str, head: str, *, failure: bool) -> Reading:
     """An answer that failed is another statement than one that did not."""
-    status = status_class(head) if _masked_speaks_http(masked) else ""
+    status = status_class(head) if _FAILED_STATUS.search(head) else ""
     failed = status == "5xx"
     told = masked[:TEMPLATE]
     return (f"{told[: TEMPLATE - 4]} {status}" if failed else told), failure or failed
@@ -136,4 +138,3 @@ def _is_open(word: str, opening: str, closing: str) -> bool:
 
 
 _masked_reports_failure = lru_cache(maxsize=8192)(reports_failure)
-_masked_speaks_http = lru_cache(maxsize=8192)(speaks_http)

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from infra.cli.compose.windows import ClickHouseWindows
+from infra.runtime.sql import ControlStore
+from infra.runtime.sql.sqlite import open_sqlite
 from schemas.events import (
     AlarmStatus,
     ChangeKind,
@@ -135,6 +139,19 @@ async def test_log_window_returns_lines_in_order_once(
     assert {row.severity for row in answer.rows} == {LogSeverity.WARN}
     (awkward,) = (row for row in everything.rows if row.service == "db" and row.message != "bye")
     assert (awkward.message, awkward.attributes, awkward.trace_id) == (AWKWARD, LABELS, "t1")
+
+
+async def test_the_agents_read_lines_with_the_trace_that_each_belongs_to(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str, tmp_path: Path
+) -> None:
+    lines = (LogLine(at=at(1), message="asked", trace_id="trace-1"), LogLine(at=at(2), message="idle"))
+    await land(landing, logs(tenant, records=lines))
+
+    async with open_sqlite(tmp_path / "control.db") as control:
+        windows = ClickHouseWindows(clickhouse, ControlStore(control))
+        fetched = await windows.logs(tenant, ["cart"], at(0), at(60))
+
+    assert [(one.message, one.trace_id) for one in fetched.items] == [("asked", "trace-1"), ("idle", "")]
 
 
 async def test_two_equal_lines_of_one_batch_are_two(

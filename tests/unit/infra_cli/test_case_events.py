@@ -51,7 +51,10 @@ def test_missing_samples_stay_missing_and_empty_series_are_left_out() -> None:
 
 
 def test_lines_keep_their_order_and_known_severity() -> None:
-    lines = tuple(LogRecord(float(n), "cart", f"line {n}", "error" if n % 2 else "odd") for n in range(1_200))
+    lines = tuple(
+        LogRecord(float(n), "cart", f"line {n}", "error" if n % 2 else "odd", f"trace-{n}")
+        for n in range(1_200)
+    )
     batches = [
         one
         for one in _events(IncidentData(WINDOW, logs=lines[::-1])).telemetry()
@@ -59,6 +62,7 @@ def test_lines_keep_their_order_and_known_severity() -> None:
     ]
     records = [record for batch in batches for record in batch.records]
     assert [record.message for record in records] == [f"line {n}" for n in range(1_200)]
+    assert [record.trace_id for record in records] == [f"trace-{n}" for n in range(1_200)]
     assert {record.severity for record in records} == {LogSeverity.INFO, LogSeverity.ERROR}
     assert records[0].at == datetime.fromtimestamp(SHIFT, UTC)
 
