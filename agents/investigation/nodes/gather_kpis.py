@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 
 from agents.analysis.findings import Finding
 from agents.analysis.kpi import analyse_kpis
@@ -12,22 +14,63 @@ from agents.investigation.nodes.gathering import GatherDelta, GatherOrder, gathe
 from agents.investigation.picture import Picture
 from agents.investigation.pictures import pictures_of
 from agents.investigation.state import first_service
+from agents.investigation.yesterday import joined, span_before, suspects
+from agents.ports import Fetched
+from schemas.errors import LeaseLostError, RetryableError
 from schemas.events.investigation import InvestigationRequested
 
 __all__ = ["gather_kpis"]
 
 
 async def gather_kpis(order: GatherOrder, context: RunContext) -> GatherDelta:
+    """Measure the KPIs; those out of the ordinary against the same time of the day before as well, where that is stored."""
     alarm = _alarmed(context.request)
+    look = _Look(order, context)
     drawn: list[Picture] = []
 
     def analyse(kpis: Sequence[KpiSeries], window: Window) -> Sequence[Finding]:
-        findings = analyse_kpis(kpis, window)
+        findings = look.found or analyse_kpis(kpis, window)
         drawn.extend(pictures_of(kpis, findings, window, alarm))
         return findings
 
-    delta = await gather(order, context, context.ports.windows.kpis, analyse)
+    delta = await gather(order, context, look.fetched, analyse)
     return {**delta, "pictures": tuple(drawn)}
+
+
+class _Look:
+    """Reads today, and the day before for whoever has something out of the ordinary."""
+
+    def __init__(self, order: GatherOrder, context: RunContext) -> None:
+        self._window = order.window.signal()
+        self._context = context
+        self.found: tuple[Finding, ...] = ()
+        """What today says by itself, where the day before has nothing to add."""
+
+    async def fetched(
+        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
+    ) -> Fetched[KpiSeries]:
+        today = await self._context.ports.windows.kpis(tenant, services, start, end)
+        self.found = await asyncio.to_thread(analyse_kpis, today.items, self._window)
+        named = suspects(self.found)
+        before = await self._before(tenant, named, start, end) if named else None
+        if before is None:
+            return today
+        if before.items:
+            self.found = ()
+        return joined(today, before)
+
+    async def _before(
+        self, tenant: str, services: Sequence[str], start: datetime, end: datetime
+    ) -> Fetched[KpiSeries] | None:
+        """None where it cannot be read: today is worth more than nothing."""
+        try:
+            return await self._context.ports.windows.kpis(tenant, services, *span_before(start, end))
+        except LeaseLostError:
+            raise
+        except RetryableError:
+            if not self._context.last_try:
+                raise
+            return None
 
 
 def _alarmed(request: InvestigationRequested) -> tuple[str, str]:
