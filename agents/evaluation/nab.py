@@ -9,13 +9,23 @@ and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["STANDARD", "NabProfile", "NabScore", "Recording", "nab_score", "probation"]
+__all__ = [
+    "PROFILES",
+    "STANDARD",
+    "NabProfile",
+    "NabScore",
+    "Recording",
+    "nab_gain",
+    "nab_most",
+    "nab_score",
+    "probation",
+]
 
 _PROBATION = 0.15
 _PROBATION_ROWS = 5_000
@@ -33,6 +43,12 @@ class NabProfile:
 
 
 STANDARD = NabProfile()
+PROFILES: Mapping[str, NabProfile] = {
+    "standard": STANDARD,
+    "low_false_positives": NabProfile(false=0.22),
+    "low_false_negatives": NabProfile(miss=2.0),
+}
+"""The three of the benchmark (config/profiles.json there)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +110,28 @@ def nab_score(
         windows=total,
         false=int((windows[:taken] < 0).sum()),
     )
+
+
+def nab_gain(recordings: Sequence[Recording], threshold: float, profile: NabProfile = STANDARD) -> float:
+    """Return what detections from this threshold on are worth beyond none at all, raw; it adds up over recordings."""
+    return sum((_gain(one, threshold, profile) for one in recordings), 0.0)
+
+
+def nab_most(recordings: Sequence[Recording], profile: NabProfile = STANDARD) -> float:
+    """Return what a perfect detector gains: of a corpus, `nab_gain` is so much of 100; it adds up too."""
+    windows = [(one, end) for one in recordings for _, end in one.windows]
+    scored = sum(end >= probation(one.scores.size) for one, end in windows)
+    return profile.hit * len(windows) + profile.miss * scored
+
+
+def _gain(one: Recording, threshold: float, profile: NabProfile) -> float:
+    told = np.flatnonzero(one.scores >= threshold)
+    told = told[told >= probation(one.scores.size)]
+    if not told.size:
+        return 0.0
+    worth, window = (column[told] for column in _worths(one.scores.size, one.windows, profile))
+    inside = (worth[window == number].max() + profile.miss for number in np.unique(window[window >= 0]))
+    return float(worth[window < 0].sum() + sum(inside))
 
 
 def _chosen(thresholds: Floats, sums: Floats, nothing: float, threshold: float | None) -> int | None:

@@ -15,6 +15,7 @@ from infra.cli.evaluation import options
 from infra.cli.evaluation.declared import Scenario
 from infra.cli.evaluation.evaluated import How, Where, evaluated, told_by_people
 from infra.cli.evaluation.models import ChosenModel, chosen_model
+from infra.cli.evaluation.nab_command import evaluate_nab
 from infra.cli.evaluation.said import said_of_reports
 from infra.cli.evaluation.suite import SCENARIOS
 from infra.cli.evaluation.tasks import CaseTask, ScenarioTask, Task
@@ -27,11 +28,12 @@ from schemas.errors import InvalidRequestError
 
 __all__ = ["evaluate"]
 
-_SUITE, _FEEDBACK = "scenarios", "feedback"
+_SUITE, _FEEDBACK, _NAB = "scenarios", "feedback", "nab"
 
 
 def evaluate(
     what: options.What,
+    folder: options.NabFolder = None,
     seed: options.Seed = 1,
     repeat: options.Repeat = 1,
     only: options.Only = None,
@@ -39,6 +41,7 @@ def evaluate(
     late: options.Late = 0.0,
     limit: options.Limited = None,
     score: options.Scored = False,
+    hold_out: options.HoldOut = False,
     model: options.ModelName = "",
     model_url: options.ModelUrl = "",
     model_key_file: options.ModelKeyFile = None,
@@ -53,9 +56,16 @@ def evaluate(
 ) -> None:
     """Tell how right the answers are: to simulated incidents, to recorded cases, or, as people said, in this installation.
 
+    `nab` runs the streaming detector over the Numenta Anomaly Benchmark instead, and tells its scores.
+
     Incidents and cases need no stack: the same graph as in production, over ports in memory; a model only where one is named. The labels of a case are
     never read before all are answered, and only with `--score`: or score the answers with a scorer of your own.
     """
+    if what == _NAB:
+        evaluate_nab(folder, only or (), workers or 2, at_least, hold_out=hold_out, as_json=as_json)
+        return
+    if folder is not None:
+        raise InvalidRequestError(f"only `nab` is followed by a folder: {folder}")
     suite = what == _SUITE
     if suite and listed:
         tell_scenarios(_chosen(only), as_json)

@@ -9,6 +9,7 @@ import typer
 
 __all__ = [
     "AtLeast",
+    "HoldOut",
     "Late",
     "Limited",
     "LinesFile",
@@ -16,6 +17,7 @@ __all__ = [
     "ModelKeyFile",
     "ModelName",
     "ModelUrl",
+    "NabFolder",
     "Only",
     "Repeat",
     "ReportFolder",
@@ -30,14 +32,16 @@ __all__ = [
 What = Annotated[
     str,
     typer.Argument(
-        metavar="scenarios|feedback|FOLDER",
-        help="The simulated incidents; what people said of reports; or a folder with case folders.",
+        metavar="scenarios|feedback|FOLDER|nab",
+        help="The simulated incidents; what people said of reports; a folder with case folders; or a benchmark of the detector.",
     ),
 ]
+NabFolder = Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="nab: the folder of numenta/NAB.")]
 Seed = Annotated[int, typer.Option(help="Scenarios: another seed is another set.", min=0)]
 Repeat = Annotated[int, typer.Option(help="Scenarios: so many seeds, one after the other.", min=1)]
 Only = Annotated[
-    list[str] | None, typer.Option(help="Scenarios: only those of this name or group; * and ? match.")
+    list[str] | None,
+    typer.Option(help="Scenarios: only those of this name or group; nab: only this method; * and ? match."),
 ]
 Listed = Annotated[bool, typer.Option("--list", help="Scenarios: list them, and run none.")]
 Late = Annotated[
@@ -49,13 +53,16 @@ SaidTo = Annotated[
     str | None, typer.Option("--tenant", help="Feedback: of this tenant only.", show_default="every")
 ]
 Scored = Annotated[bool, typer.Option("--score", help="Cases: read their labels too, when all are answered.")]
+HoldOut = Annotated[
+    bool, typer.Option("--hold-out", help="nab: also choose anew for each group, on the others. Minutes.")
+]
 ModelName = Annotated[
     str, typer.Option(help="Ask this model too: a configured provider, or any name with --model-url.")
 ]
 ModelUrl = Annotated[str, typer.Option(help="An OpenAI-compatible endpoint, up to and including /v1.")]
 ModelKeyFile = Annotated[Path | None, typer.Option(help="File with the endpoint's key, where it wants one.")]
 Workers = Annotated[
-    int | None, typer.Option(help="Processes.", min=1, show_default="2 for scenarios, 1 for cases")
+    int | None, typer.Option(help="Processes.", min=1, show_default="1 for cases, otherwise 2")
 ]
 LinesFile = Annotated[Path | None, typer.Option("--out", "-o", help="Write the answers as JSON lines.")]
 ReportFolder = Annotated[

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.evaluation.nab import STANDARD, NabProfile, Recording, nab_score, probation
+from agents.evaluation.nab import (
+    PROFILES,
+    STANDARD,
+    NabProfile,
+    Recording,
+    nab_gain,
+    nab_most,
+    nab_score,
+    probation,
+)
 
 LENGTH = 1_000
 WINDOW = (500, 599)
@@ -128,3 +137,32 @@ def _drawn(seed: int, starts: list[int]) -> Recording:
     scores = np.random.default_rng(seed).integers(0, 5, LENGTH) / 4
     windows = tuple((start, start + 20) for start in sorted({start // 40 * 40 for start in [*starts, 400]}))
     return Recording(scores, windows)
+
+
+corpora = st.lists(
+    st.tuples(
+        st.lists(st.integers(0, LENGTH - 1), max_size=12),
+        st.sampled_from([(), (WINDOW,), ((10, 60), (300, 350)), ((120, 180), (700, 703))]),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    corpora=corpora,
+    profile=st.sampled_from(sorted(PROFILES)),
+    threshold=st.sampled_from([0.5, 1.0, 2.0]),
+)
+def test_gains_add_up_to_the_score(
+    corpora: list[tuple[list[int], tuple[tuple[int, int], ...]]], profile: str, threshold: float
+) -> None:
+    """Also of what is detected, or lies, in the probation."""
+    recordings = [_recording(WINDOW[0], windows=(WINDOW,))]
+    recordings += [_recording(*detections, windows=windows) for detections, windows in corpora]
+    rules = PROFILES[profile]
+    gain = sum(nab_gain([one], threshold, rules) for one in recordings)
+    most = sum(nab_most([one], rules) for one in recordings)
+    score = nab_score(recordings, rules, threshold=threshold).normalised
+    assert 100 * gain / most == pytest.approx(score)

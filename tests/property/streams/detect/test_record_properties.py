@@ -144,3 +144,23 @@ def _only(blocks: Blocks, number: int) -> Blocks:
     return Blocks(
         blocks.mean[part], blocks.low[part], blocks.high[part], blocks.samples[part], blocks.expected[part]
     )
+
+
+@settings(deadline=None, max_examples=25)
+@given(kind=kinds, seed=seeds, end=st.integers(1, LENGTH), other=st.booleans())
+def test_what_was_told_does_not_change_with_what_comes_later(
+    kind: str, seed: int, end: int, other: bool
+) -> None:
+    """Neither by the samples' coming at all, nor by what they are."""
+    values, at = _series(kind, seed), times(LENGTH, STEP_S)
+    later = values.copy()
+    later[end:] = np.random.default_rng(seed).normal(1e3, 1e6, LENGTH - end)
+    whole = _told(later if other else values, chunk=1)
+    assert _told(values[:end], chunk=1) == [one for one in whole if one[2] <= at[end - 1]]
+
+
+@settings(deadline=None, max_examples=25)
+@given(value=st.floats(), again=st.integers(1, 3))
+def test_one_sample_tells_nothing(value: float, again: int) -> None:
+    """Also where the same time is told again."""
+    assert _told(np.full(again, value), at=[T0] * again) == []
