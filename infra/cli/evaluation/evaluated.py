@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.evaluation.results import About, EvaluationReport, FeedbackScore, compiled
+from agents.evaluation.compiling import compiled
+from agents.evaluation.results import About, EvaluationReport, FeedbackScore
 from infra.cli.evaluation.folder import write_pages, write_report
 from infra.cli.evaluation.models import ChosenModel
 from infra.cli.evaluation.ran import Ran, run, with_truth

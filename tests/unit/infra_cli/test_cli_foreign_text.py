@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from agents.evaluation.results import About, CaseResult, compiled
+from agents.evaluation.compiling import compiled
+from agents.evaluation.results import About, CaseResult
 from infra.cli import console, dlq, send, up
 from infra.cli.demo.screen import Screen
 from infra.cli.evaluation import told

@@ -9,11 +9,12 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from agents.evaluation.calibration import calibration
+from agents.evaluation.compiling import compiled
 from agents.evaluation.diagram import reliability_file, reliability_svg
 from agents.evaluation.html_page import html_page
 from agents.evaluation.judging import Criterion
 from agents.evaluation.markdown_page import DIAGRAM, markdown_page
-from agents.evaluation.results import EvaluationReport, FeedbackScore, NamedCause, compiled
+from agents.evaluation.results import EvaluationReport, FeedbackScore, NamedCause
 from agents.evaluation.wording import money, percent, seconds, share, summary_line
 from tests.fakes.evaluated import ABOUT, case, check, scenario, spent
 

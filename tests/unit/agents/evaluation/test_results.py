@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from agents.evaluation.compiling import compiled
 from agents.evaluation.judging import Criterion
-from agents.evaluation.results import EvaluationReport, compiled
+from agents.evaluation.results import EvaluationReport
 from schemas.events import Verdict
 from tests.fakes.evaluated import ABOUT, case, check, scenario, spent
 
