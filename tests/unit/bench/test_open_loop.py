@@ -84,13 +84,15 @@ async def test_what_is_known_is_said_and_what_is_given_again_counted() -> None:
 async def test_a_stall_counts_for_all_who_were_due_meanwhile() -> None:
     """A closed loop would have waited with them: one slow answer, and all others quick."""
     stall_s = 0.5
+    asked: list[float] = []
 
     async def answer(_head: str) -> bytes:
-        await asyncio.sleep(max(0.0, until - asyncio.get_running_loop().time()))
+        now = asyncio.get_running_loop().time()
+        asked.append(now)
+        await asyncio.sleep(max(0.0, asked[0] + stall_s - now))
         return told("of tenant-1")
 
     async with answering(answer) as port:
-        until = asyncio.get_running_loop().time() + stall_s + 0.1
         outcome = await run_plan(plan(port, 100, rate=200.0))
 
     slow = [one for one in outcome.latencies["list"] if one > 100]
