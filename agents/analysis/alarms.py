@@ -154,6 +154,9 @@ def _storm(raised: Sequence[AlarmRecord], alarm_service: str) -> Finding:
 
 def _first(raised: Sequence[AlarmRecord]) -> Finding:
     first = raised[0]
+    together = sorted({a.service for a in raised if a.time == first.time})
+    if len(together) > 1:
+        return _first_together(first, together)
     following = next((a for a in raised if a.service != first.service), None)
     lead = following.time - first.time if following else None
     behind = f", {span(lead)} before {following.service}" if following and lead is not None else ""
@@ -166,6 +169,19 @@ def _first(raised: Sequence[AlarmRecord]) -> Finding:
         statement=f"{first.service} raised the first alarm, {first.name}, at {clock(first.time)}{behind}",
         onset=first.time,
         data={"lead_s": lead, "name": first.name},
+    )
+
+
+def _first_together(first: AlarmRecord, services: Sequence[str]) -> Finding:
+    """Of several at one moment none was first, whatever their names."""
+    return Finding(
+        source=Source.ALARMS,
+        kind=FindingKind.FIRST_ALARM,
+        service="",
+        subject=f"||{FindingKind.FIRST_ALARM}",
+        statement=f"{len(services)} services raised the first alarms at {clock(first.time)}, none before the others",
+        onset=first.time,
+        data={"lead_s": 0.0, "services": len(services)},
     )
 
 

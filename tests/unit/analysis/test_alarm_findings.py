@@ -8,6 +8,7 @@ import random
 import pytest
 
 from agents.analysis.alarms import analyse_alarms
+from agents.analysis.clues import clues_of
 from agents.analysis.findings import Finding, FindingKind, Source
 from agents.analysis.signals import AlarmRecord, Window
 from tests.fakes.about import about
@@ -49,6 +50,16 @@ def test_what_one_alone_raises_at_once_weighs_one() -> None:
 def test_what_all_raise_weighs_by_how_few_could_have_been_spared() -> None:
     found = groups(*(metric(name, "cpu_usage") for name in ("a", "b", "c")))
     assert [f.score for f in found.values()] == [about(weight([rarity(3, 3)]))] * 3
+
+
+def test_of_several_at_one_moment_nobody_was_first_whatever_they_are_called() -> None:
+    both = [metric("a", "cpu_usage"), metric("b", "disk_io"), metric("c", "disk_io", after=5.0)]
+    _, first, *_ = analyse_alarms(both, WINDOW, "web")
+    assert (first.kind, first.service, first.data["services"]) == (FindingKind.FIRST_ALARM, "", 2)
+    assert "2 services raised the first alarms" in first.statement
+    assert not clues_of([first])
+    _, alone, *_ = analyse_alarms(both[1:], WINDOW, "web")
+    assert alone.service == "b"
 
 
 def test_an_alarm_two_minutes_late_weighs_half() -> None:
