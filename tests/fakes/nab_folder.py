@@ -24,8 +24,8 @@ def write_nab(root: Path) -> Path:
     noise = rng.uniform(9, 11, (3, _LENGTH))
     noise[0, 500:700] += 30
     noise[1, 600:] += 0.6
-    corpus = {SHIFTED: noise[0], "made/shifted_a_little.csv": noise[1], NOTHING_WRONG: noise[2]}
-    windows = {SHIFTED: (490, 589), "made/shifted_a_little.csv": (590, 689)}
+    corpus = {SHIFTED: noise[0], "near/shifted_a_little.csv": noise[1], NOTHING_WRONG: noise[2]}
+    windows = {SHIFTED: (490, 589), "near/shifted_a_little.csv": (590, 689)}
     _write(root, corpus, windows)
     return root
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from agents.evaluation.nab import Recording, nab_gain, nab_most
 from agents.evaluation.nab_corpus import NabSeries
 from infra.cli.evaluation.nab import EVERY_ALARM, detect
+from schemas.errors import InvalidRequestError
 from streams.detect.settings import DetectRules, Method, RecordRules
 
 __all__ = ["GRID", "NabHeldOut", "NabLeftOut", "held_out", "settings_of", "tried"]
@@ -81,12 +82,18 @@ def _try(task: tuple[Sequence[NabSeries], RecordRules]) -> tuple[Recording, ...]
 def held_out(
     corpus: Sequence[NabSeries], settings: Sequence[RecordRules], runs: Sequence[Sequence[Recording]]
 ) -> NabHeldOut:
-    """Leave out one group after the other; there are windows in at least two of them."""
+    """Leave out one group after the other.
+
+    Raises:
+        InvalidRequestError: without one of the groups there is no window.
+    """
     parts = _parts(corpus)
     gains = np.array(
         [[nab_gain([run[i] for i in part], EVERY_ALARM) for part in parts.values()] for run in runs]
     )
     most = np.array([nab_most([runs[0][i] for i in part]) for part in parts.values()])
+    if np.count_nonzero(most) < 2:
+        raise InvalidRequestError("to leave out a group, windows must be in two groups or more")
     others = 100 * (gains.sum(axis=1, keepdims=True) - gains) / (most.sum() - most)
     best = others.argmax(axis=0)
     own = gains[best, np.arange(most.size)]

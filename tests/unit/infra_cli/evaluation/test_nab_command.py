@@ -68,7 +68,7 @@ def test_what_is_told_is_the_score_of_what_was_detected(folder: Path, corpus: tu
             assert profile["best"] == nab_score(recordings, rules).normalised >= profile["score"]
         assert sum(group["hit"] for group in one["groups"]) == one["hit"]
         assert sum(group["false"] for group in one["groups"]) == one["false"]
-        assert [group["score"] is None for group in one["groups"]] == [True, False]
+        assert [group["score"] is None for group in one["groups"]] == [True, False, False]
 
 
 def test_changes_find_the_far_shift_and_records_the_near_one_too(folder: Path) -> None:
@@ -146,6 +146,33 @@ def test_a_window_beside_its_series_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labels" / "combined_windows.json").write_text(json.dumps(labels))
     with pytest.raises(InvalidRequestError, match="holds no sample"):
         read_corpus(tmp_path)
+
+
+def test_how_much_is_fitted_is_told_in_a_table_and_as_json(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {"far": (2.0, 3.0), "memory": (1_500,), "half_life": (4_000,), "rest": (100,)}
+    monkeypatch.setattr("infra.cli.evaluation.nab_command.GRID", few)
+    asked = (folder, "--only", "records", "--hold-out", "--workers", "1")
+    code, printed = _evaluate(*asked)
+    assert code == ExitCode.OK
+    assert "2 settings tried" in printed
+    fitted = _told(*asked)["held_out"]
+    assert fitted["least"] <= fitted["median"] <= fitted["most"]
+    assert [one["group"] for one in fitted["groups"]] == ["calm", "made", "near"]
+    assert f"left-out groups together: {fitted['score']:.1f}" in printed
+    assert _told(folder, "--only", "changes")["held_out"] is None
+
+
+def test_nothing_is_chosen_on_groups_without_a_window() -> None:
+    windows = ((500, 599),)
+    series = [
+        NabSeries(name, name, np.arange(1_000), np.zeros(1_000), windows if name == "a" else ())
+        for name in "ab"
+    ]
+    run = tuple(Recording(one.values, one.windows) for one in series)
+    with pytest.raises(InvalidRequestError, match="two groups"):
+        held_out(series, (RecordRules(),), (run,))
 
 
 def test_settings_are_all_combinations() -> None:
