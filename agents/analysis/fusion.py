@@ -55,10 +55,16 @@ class Ranking:
         others = [
             f"{service}_{metric}"
             for cause in self.causes
-            for service, metric, *_, kind in (subject.split("|") for subject in cause.findings)
+            for service, metric, kind in map(_parts, cause.findings)
             if service == cause.service and metric and kind in _OF_METRICS
         ]
         return tuple(dict.fromkeys([*firsts[:2], *others[:3], *firsts, *others]))
+
+
+def _parts(subject: str) -> tuple[str, str, str]:
+    """Service, metric and kind of a finding; nothing where it was cut, as an event does with a long one."""
+    parts = subject.split("|")
+    return (parts[0], parts[1], parts[-1]) if len(parts) > 2 else ("", "", "")
 
 
 def rank_causes(  # noqa: PLR0913 - all that is known of one incident

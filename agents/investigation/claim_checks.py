@@ -10,7 +10,7 @@ from agents.analysis.findings import CauseKind
 from agents.analysis.metrics import OUTWARD
 from agents.investigation.evidence import finding_of
 from agents.investigation.figures import Figures, unsupported
-from agents.investigation.publishable import denies, named, unfit
+from agents.investigation.publishable import about, denies, named, unfit, vouched
 from agents.investigation.state import Claim
 from agents.investigation.support import CODE, Findings, explained_by
 from schemas.events.evidence import Evidence
@@ -19,8 +19,6 @@ __all__ = ["flaw", "shown_kind", "told"]
 
 _CITATION = re.compile(r"\s*[\[(]\s*E\d+(?:\s*[,;]\s*E\d+)*\s*[\])]")
 _LABEL = re.compile(r"\bE\d+\b")
-# A figure, or a word that means something by itself.
-_WORDS = re.compile(r"\d[\d.]*|(?!(?:the|and|for|from|its|was|are|has|had|with|that|this)(?![a-z]))[a-z]{3,}")
 _UP = re.compile(
     r"\b(?:rose|rise[sn]?|rising|increas\w+|grew|grow\w*|climb\w+|jump\w+|spik\w+|surg\w+|soar\w+)\b",
     re.IGNORECASE,
@@ -97,14 +95,13 @@ def _says_it(claim: Claim, text: str, cited: Sequence[Evidence], findings: Findi
     """Whether it is a sentence about the accused, of what was seen there: who only repeats an order says neither."""
     if claim.service not in named(text, findings.services) or _others(claim, text, cited, findings):
         return False
-    shown = "\n".join(f"{claim.kind} {one.indicator} {one.statement}" for one in cited)
-    said, seen = (set(_WORDS.findall(one.replace(claim.service, " ").lower())) for one in (text, shown))
-    return bool(said & seen)
+    own = " ".join([claim.kind, *(vouched(one) for one in cited)])
+    return about(*(one.replace(claim.service, " ") for one in (text, own)))
 
 
 def _others(claim: Claim, text: str, cited: Sequence[Evidence], findings: Findings) -> bool:
     """Whether it speaks of a service that nothing it cites speaks of: a cause without evidence, by the way."""
-    shown = named(_shown(cited), findings.services) | findings.alarmed
+    shown = named("\n".join(map(vouched, cited)), findings.services) | findings.alarmed
     return bool(named(text, findings.services) - shown - {claim.service})
 
 

@@ -12,8 +12,17 @@ import unicodedata
 from collections.abc import Iterable
 
 from agents.llm.neutral import hidden
+from schemas.events.evidence import Evidence
 
-__all__ = ["denies", "named", "unfit"]
+__all__ = ["about", "denies", "named", "unfit", "vouched"]
+
+# A figure, or a word that means something by itself.
+_WORDS = re.compile(
+    r"\d[\d.:]{2,}|(?!(?:the|and|for|from|its|was|are|has|had|with|that|this)(?![a-z]))[a-z]{3,}"
+)
+_OTHERS = 4
+# From the first quotation mark to the last: what is quoted may hold some itself.
+_QUOTED = re.compile(r'".*"', re.DOTALL)
 
 _LINK = re.compile(
     r"\w+:/{1,2}|\bwww\.|\b(?:mailto|javascript|data):|[\w.+-]+@[\w-]+\.\w+|\]\s*\(|!\s*\[|&#?\w+;",
@@ -58,6 +67,24 @@ def unfit(text: str, shown: str) -> str:
         return "letters of two scripts in one word"
     delicate = next((w[0] for w in _DELICATE.finditer(plain) if w[0].lower() not in shown.lower()), "")
     return f"talk of {delicate.lower()}" if delicate else ""
+
+
+def about(text: str, own: str) -> bool:
+    """Return whether one word in four, or more, stands in `own`, what code vouches for.
+
+    Of an order that a model only repeats few do, though the order stands in the evidence as a quotation.
+    """
+    said, known = _WORDS.findall(text.lower()), frozenset(_WORDS.findall(own.lower()))
+    return 0 < len(said) <= _OTHERS * sum(word in known for word in said)
+
+
+def vouched(evidence: Evidence) -> str:
+    """Return what code says in the evidence: without what it quotes, and without a name that is a sentence."""
+    said = evidence.statement
+    for name in (evidence.service, evidence.indicator):
+        said = said.replace(name, " ") if " " in name else said
+    indicator = "" if " " in evidence.indicator else evidence.indicator
+    return f"{indicator} {_QUOTED.sub(' ', said)}"
 
 
 def denies(text: str) -> bool:

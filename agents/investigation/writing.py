@@ -11,7 +11,7 @@ from agents.investigation.advice import ask
 from agents.investigation.context import RunContext
 from agents.investigation.figures import Figures, unsupported
 from agents.investigation.prompts import known_names, writer_prompt
-from agents.investigation.publishable import denies, named, unfit
+from agents.investigation.publishable import about, denies, named, unfit, vouched
 from agents.investigation.report import cited_in_order
 from agents.investigation.state import Conclusion, GraphState
 from agents.llm.outputs import SuggestedStep, WriterOutput
@@ -45,16 +45,23 @@ class _Limits:
     allowed: Collection[str]
     """Those that the verdict speaks of."""
 
-    shown: str
-    """The words of what may be cited."""
+    own: str
+    """What code says in the evidence that may be cited, and of whom the verdict speaks: a quotation vouches for no word."""
 
-    def hold(self, text: str) -> bool:
+    def hold(self, text: str, besides: str = "\n") -> bool:
+        """Whether the text may be published; the name `besides` alone makes it no text about the incident."""
         cites = set(_LABELS.findall(text)) <= set(self.labels)
         names = named(text, self.services) <= set(self.allowed)
         # A citation is in square brackets, which a link is too.
         words = _CITATION.sub(" ", text)
-        fits = not unfit(words, self.shown) and not denies(words)
-        return cites and names and fits and not unsupported(text, self.figures)
+        fits = not unfit(words, self.own) and not denies(words)
+        return (
+            cites
+            and names
+            and fits
+            and about(words.replace(besides, " "), self.own)
+            and not unsupported(text, self.figures)
+        )
 
 
 async def written(
@@ -75,10 +82,11 @@ async def written(
 def _checked(own: Words, told: WriterOutput, conclusion: Conclusion, limits: _Limits) -> Words:
     """The model's words where they hold, those of the code where they do not."""
     words = own
-    if conclusion.claims[0].service in told.headline and limits.hold(told.headline):
+    first = conclusion.claims[0].service
+    if first in told.headline and limits.hold(told.headline, first):
         words = replace(words, headline=told.headline)
-    about = conclusion.claims[0].service in named(told.summary, limits.services)
-    if about and _LABELS.search(told.summary) and limits.hold(told.summary):
+    speaks_of_it = first in named(told.summary, limits.services)
+    if speaks_of_it and _LABELS.search(told.summary) and limits.hold(told.summary, first):
         words = replace(words, summary=told.summary)
     suggested = [_step(step) for step in told.next_steps if _sound(step, limits)]
     return replace(words, next_steps=(*own.next_steps, *suggested[:_MOST_SUGGESTED]))
@@ -100,11 +108,16 @@ def _limits(conclusion: Conclusion, state: GraphState, cited: Sequence[tuple[str
         *known_names(state.request, state.topology),
         *(one.service for one in state.evidence if one.service),
     }
+    said = [
+        *state.request.incident.services,
+        *(f"{claim.service} {claim.kind}" for claim in conclusion.claims),
+        *map(vouched, evidence),
+    ]
     return _Limits(
         labels=[label for label, _ in cited],
         figures=Figures(evidence),
         services=known,
-        shown="\n".join(f"{one.service} {one.indicator} {one.statement}" for one in evidence),
+        own=" ".join(said),
         allowed={*spoken_of, *state.request.incident.services, *(one.indicator for one in evidence)},
     )
 

@@ -35,11 +35,11 @@ _LOOKALIKES = str.maketrans(
 )
 _MARKS = re.compile(r"<{2,}|>{2,}|\{\{|\}\}|\[\[|\]\]|(?m:^[ \t]*(?:`{3,}|~{3,}|={3,}|#{1,6}(?=\s)))")
 _TAGS = re.compile(
-    r"<(?=[/!|?A-Za-z])|\|(?=>)|\](?=[(\[])|!(?=\[)|\[(?=/?(?:INST|SYS|TOOL|ASSISTANT|USER|SYSTEM)\b)"
+    r"<(?=[/!|?A-Za-z])|\|(?=>)|\](?=[(\[])|!(?=\[)|\[(?=/?(?:INST|SYS|TOOL|ASSISTANT|USER|AVAILABLE_TOOLS)[A-Z_]*\b)"
 )
 # Nobody reads what is encoded: it is named, with its length. What touches other signs is left to the masking, which
 # knows keys by their whole form.
-_BLOB = re.compile(r"(?<![^\s\"'(,:=])[A-Za-z0-9+/]{24,}={0,2}(?![^\s\"'),;])")
+_BLOB = re.compile(r"(?<![^\s\"'(,:={])[A-Za-z0-9+/]{24,}={0,6}(?![^\s\"'),;:{}])")
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _FEW = 3
 _KEY = "PRIVATE KEY-----"

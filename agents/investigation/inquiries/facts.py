@@ -127,7 +127,9 @@ def _level(series: KpiSeries, start: float) -> _Level | None:
     if not before.size and not since.size:
         return None
     where = ",".join(f"{key}={value}" for key, value in sorted(series.labels.items()))
-    name = f"{series.metric}{{{where}}}" if where else series.metric
+    named = f"{series.metric}{{{where}}}" if where else series.metric
+    # What is a sentence was written by somebody: it is quoted, as a log line is.
+    name = f'"{named}"' if " " in named else named
     return _Level(name, _of(np.median, before), _of(np.median, since), _of(np.max, since))
 
 
