@@ -40,8 +40,9 @@ def test_every_text_is_escaped(form: Form) -> None:
         "acme", statement=_EVIL, query=_EVIL, service=_EVIL, kind=_EVIL, step=_EVIL, event_id=_EVIL
     )
     links = PageLinks(evidence="../evidence/")
+    said = feedback("acme", comment=_EVIL, actual_service=_EVIL, by=_EVIL)
 
-    reader = read_page(report_html(_evil_report(), (found,), form, links))
+    reader = read_page(report_html(_evil_report(), (found,), form, links, (said,)))
 
     assert set(reader.tags) <= ALLOWED_TAGS
     assert {name for name, _ in reader.attributes} <= ALLOWED_ATTRIBUTES
