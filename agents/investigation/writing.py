@@ -48,20 +48,17 @@ class _Limits:
     own: str
     """What code says in the evidence that may be cited, and of whom the verdict speaks: a quotation vouches for no word."""
 
-    def hold(self, text: str, besides: str = "\n") -> bool:
-        """Whether the text may be published; the name `besides` alone makes it no text about the incident."""
+    def hold(self, text: str) -> bool:
         cites = set(_LABELS.findall(text)) <= set(self.labels)
         names = named(text, self.services) <= set(self.allowed)
         # A citation is in square brackets, which a link is too.
         words = _CITATION.sub(" ", text)
         fits = not unfit(words, self.own) and not denies(words)
-        return (
-            cites
-            and names
-            and fits
-            and about(words.replace(besides, " "), self.own)
-            and not unsupported(text, self.figures)
-        )
+        return cites and names and fits and not unsupported(text, self.figures)
+
+    def about(self, text: str, besides: str) -> bool:
+        """Whether the text is about what was seen; the name `besides` alone does not make it so."""
+        return about(_CITATION.sub(" ", text).replace(besides, " "), self.own)
 
 
 async def written(
@@ -83,10 +80,15 @@ def _checked(own: Words, told: WriterOutput, conclusion: Conclusion, limits: _Li
     """The model's words where they hold, those of the code where they do not."""
     words = own
     first = conclusion.claims[0].service
-    if first in told.headline and limits.hold(told.headline, first):
+    if first in told.headline and limits.hold(told.headline) and limits.about(told.headline, first):
         words = replace(words, headline=told.headline)
     speaks_of_it = first in named(told.summary, limits.services)
-    if speaks_of_it and _LABELS.search(told.summary) and limits.hold(told.summary, first):
+    if (
+        speaks_of_it
+        and _LABELS.search(told.summary)
+        and limits.hold(told.summary)
+        and limits.about(told.summary, first)
+    ):
         words = replace(words, summary=told.summary)
     suggested = [_step(step) for step in told.next_steps if _sound(step, limits)]
     return replace(words, next_steps=(*own.next_steps, *suggested[:_MOST_SUGGESTED]))
@@ -94,7 +96,10 @@ def _checked(own: Words, told: WriterOutput, conclusion: Conclusion, limits: _Li
 
 def _sound(step: SuggestedStep, limits: _Limits) -> bool:
     cites = bool(step.evidence_ids) and set(step.evidence_ids) <= set(limits.labels)
-    return cites and limits.hold(f"{step.action} {step.reason}")
+    text = f"{step.action} {step.reason}"
+    # Advice on a service that the verdict speaks of need not repeat what was seen there.
+    speaks_of_it = bool(named(text, limits.services)) or limits.about(text, "\n")
+    return cites and speaks_of_it and limits.hold(text)
 
 
 def _step(step: SuggestedStep) -> NextStep:
