@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from agents.analysis.calibration import FITTED, Calibration, Example, confidences, fitted
 from agents.evaluation.calibration import Calibration as Reliability
 from agents.evaluation.calibration import calibration
+from agents.investigation.verification import CALIBRATED
 
 __all__ = ["Fit", "fits", "reliability"]
-
-_SUREST = 0.97
-"""What verification lets the statistics say at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,5 +34,5 @@ def fits(collections: Mapping[str, Sequence[Example]]) -> dict[str, Fit]:
 
 def reliability(examples: Sequence[Example], by: Calibration = FITTED) -> Reliability:
     """Return how well the confidences that these parameters give fit what was right."""
-    told = [(min(_SUREST, confidences([one.first, one.second], by)[0]), one.right) for one in examples]
+    told = [(min(CALIBRATED, confidences([one.first, one.second], by)[0]), one.right) for one in examples]
     return calibration(told)

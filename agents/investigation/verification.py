@@ -11,7 +11,7 @@ from agents.investigation.state import Claim
 from agents.investigation.support import CODE, Findings, accuses, explained_by, support_of
 from schemas.events.evidence import Evidence
 
-__all__ = ["CODE", "Findings", "Verified", "accuses", "cap", "verified"]
+__all__ = ["CALIBRATED", "CODE", "Findings", "Verified", "accuses", "cap", "verified"]
 
 # What a model may add to what the statistics believe of a service.
 _TRUST = 0.2
@@ -21,7 +21,7 @@ _CAP = 0.97
 _ONE_FINDING = 0.7
 _BLIND = 0.75
 # The statistics' own confidence is calibrated on such evidence as it is: it needs no cap but that nobody is sure.
-_CALIBRATED = 0.97
+CALIBRATED = 0.97
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _by_model_then_code(first: Claim, second: Claim) -> bool:
 def _capped(claim: Claim, findings: Findings) -> Claim:
     cited = [one for one in findings.evidence if one.event_id in claim.evidence_ids]
     supported = cap(support_of(claim, cited, findings.topology), findings.covered)
-    top = max(supported, min(_CALIBRATED, (findings.believed or {}).get(claim.service, 0.0)))
+    top = max(supported, min(CALIBRATED, (findings.believed or {}).get(claim.service, 0.0)))
     return claim.model_copy(update={"confidence": min(claim.confidence, top, _believable(claim, findings))})
 
 

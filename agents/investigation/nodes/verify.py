@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TypedDict
 
+from agents.analysis.calibration import confidences
 from agents.analysis.findings import Source
 from agents.investigation.context import RunContext
 from agents.investigation.contradictions import contradictions
@@ -13,7 +14,7 @@ from agents.investigation.gaps import missing, settling_queries
 from agents.investigation.open_ends import not_looked_at, open_questions
 from agents.investigation.state import Claim, Conclusion, GraphState, RankedState
 from agents.investigation.suspects import ruled_out
-from agents.investigation.verification import Findings, verified
+from agents.investigation.verification import CALIBRATED, Findings, verified
 from agents.ports import BudgetLevel
 from schemas.errors import IntegrityError
 from schemas.events.evidence import Evidence
@@ -98,14 +99,15 @@ def _held_against(
 def _confidence(
     verdict: Verdict, claims: Sequence[Claim], ranked: RankedState, evidence: Sequence[Evidence]
 ) -> float | None:
-    """How sure: of a cause, as its claim; of a harmless alarm, by how far everything stayed from notable."""
+    """How sure: of a cause, as its claim; of a harmless alarm, as the strongest finding is unlikely to be of a cause."""
     if verdict is Verdict.CAUSE_FOUND:
         return claims[0].confidence
     if verdict is not Verdict.BENIGN:
         return None
     scores = [one.score for one in evidence if one.step in _DECISIVE and one.score is not None]
     strongest = min(1.0, max(scores, default=0.0))
-    return (1.0 - strongest / 2.0) * (1.0 if set(ranked.covered) >= _DECISIVE else _HALF_LOOKED)
+    harmless = min(CALIBRATED, 1.0 - confidences([strongest])[0])
+    return harmless * (1.0 if set(ranked.covered) >= _DECISIVE else _HALF_LOOKED)
 
 
 def _may_look_again(verdict: Verdict, state: GraphState, context: RunContext) -> bool:
