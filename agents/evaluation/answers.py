@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agents.analysis.signals import IncidentData
 from agents.investigation.context import InvestigationPorts
 from agents.investigation.memory import CollectingPublisher, request_for
 from agents.investigation.outcomes import Cancelled, Postponed, Refused, Reported
 from agents.investigation.run import Investigations
+from agents.investigation.settings import InvestigationSettings
 from agents.investigation.state import RankedState
 from agents.ports import Published
 from schemas.errors import IntegrityError
@@ -92,7 +94,7 @@ async def answer(  # noqa: PLR0913 - the same in every evaluation but for one or
     if not isinstance(publisher, CollectingPublisher):
         raise IntegrityError("an evaluation needs ports that keep what is published")
     begun = elapsed()
-    outcome = await Investigations(ports.settings).investigate(
+    outcome = await _investigations(ports.settings).investigate(
         request_for(data, tenant=tenant, case=case, alarmed=alarmed), ports
     )
     seconds = elapsed() - begun
@@ -101,6 +103,12 @@ async def answer(  # noqa: PLR0913 - the same in every evaluation but for one or
             return Answer(report, ranking, tuple(publisher.order), seconds)
         case Refused() | Postponed() | Cancelled():
             raise IntegrityError(f"{case} ended without a report: {outcome}")
+
+
+@lru_cache(maxsize=8)
+def _investigations(settings: InvestigationSettings) -> Investigations:
+    """The graph is compiled once a process, as in a worker."""
+    return Investigations(settings)
 
 
 def _input(usage: Usage) -> int:

@@ -12,7 +12,9 @@ from agents.analysis.findings import CauseKind, FindingKind, Source
 from agents.evaluation.answers import Answer, answer
 from agents.evaluation.expectations import AcceptedCause, Expectation, ForbiddenClaim, RequiredEvidence
 from agents.evaluation.judging import Check, Criterion, correct, judge
+from agents.investigation.graph import InvestigationGraph, build_graph
 from agents.investigation.memory import memory_ports
+from agents.investigation.settings import InvestigationSettings
 from schemas.errors import IntegrityError
 from schemas.events import Report, ReportedCause, Verdict
 from tests.fakes.incident_data import bad_deploy, healthy
@@ -204,3 +206,20 @@ def test_an_answer_without_a_model_spends_no_tokens() -> None:
     assert told().attempts == ()
     assert (told().tokens.input, told().tokens.output) == (0, 0)
     assert isinstance(told().report, Report)
+
+
+def test_the_graph_is_compiled_once_for_all_incidents_whatever_loop_they_run_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compiled: list[InvestigationSettings] = []
+
+    def build(settings: InvestigationSettings, checkpointer: None = None) -> InvestigationGraph:
+        compiled.append(settings)
+        return build_graph(settings, checkpointer)
+
+    monkeypatch.setattr("agents.investigation.run.build_graph", build)
+    data = bad_deploy()
+    known = quick(data, fetch_attempts=7)
+    first_time, again = (asyncio.run(answer(data, memory_ports(data, known))) for _ in range(2))
+    assert compiled == [known]
+    assert again.report.causes == first_time.report.causes
