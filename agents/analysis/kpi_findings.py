@@ -16,7 +16,7 @@ from agents.analysis.shapes import plateau, trending
 from agents.analysis.shifts import Shift
 from agents.analysis.signals import Window
 from agents.analysis.spread import Spread
-from agents.analysis.words import clock, figure, from_to, times_as_much
+from agents.analysis.words import clock, figure, from_to, in_unit, times_as_much
 
 __all__ = [
     "Judged",
@@ -76,7 +76,7 @@ def spread_finding(shift: Shift, spread: Spread, about: Surroundings) -> Finding
     """Return the finding on a series that varies otherwise than before about the same level."""
     series = shift.series
     level = Judged(shift, spread.score)
-    told = f"{figure(spread.before)} to {figure(spread.after)}{_said(series.unit)}"
+    told = f"{figure(spread.before)} to {figure(spread.after)}{in_unit(series.unit)}"
     how = "varies more" if spread.direction > 0 else "varies less"
     return Finding(
         source=Source.KPIS,
@@ -102,10 +102,6 @@ def spread_finding(shift: Shift, spread: Spread, about: Surroundings) -> Finding
             "spread_after": spread.after,
         },
     )
-
-
-def _said(unit: str) -> str:
-    return "" if unit in {"", "1"} else f" {unit}"
 
 
 def _figures(judged: Judged, about: Surroundings) -> Mapping[str, Scalar]:

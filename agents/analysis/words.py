@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
-__all__ = ["clock", "figure", "from_to", "span", "times_as_much"]
+__all__ = ["clock", "figure", "from_to", "in_unit", "span", "times_as_much"]
 
 # As UCUM and OpenTelemetry write it.
 _DIMENSIONLESS = "1"
+_UNIT = re.compile(r"[\w%/.{}()\[\]°µ*^-]{1,16}")
 
 
 # Of what was next to nothing, or has become it, the ratio says nothing.
@@ -34,8 +36,14 @@ def from_to(before: float, after: float, unit: str, *, share: bool = False) -> s
     """`from 120 to 480 ms`; a share between 0 and 1 reads as percent, and the dimensionless unit `1` is not said."""
     if share and 0 <= before <= 1 and 0 <= after <= 1:
         return f"from {figure(before * 100)} % to {figure(after * 100)} %"
-    said = "" if unit in {"", _DIMENSIONLESS} else f" {unit}"
-    return f"from {figure(before)} to {figure(after)}{said}"
+    return f"from {figure(before)} to {figure(after)}{in_unit(unit)}"
+
+
+def in_unit(unit: str) -> str:
+    """` ms`, or nothing for the dimensionless unit. What nobody would take for a unit was written by somebody: it is quoted."""
+    if unit in {"", _DIMENSIONLESS}:
+        return ""
+    return f" {unit}" if _UNIT.fullmatch(unit) else f' "{unit}"'
 
 
 def times_as_much(before: float, after: float) -> str:

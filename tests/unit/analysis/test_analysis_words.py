@@ -6,7 +6,7 @@ import pytest
 from agents.analysis.kpi import analyse_kpis
 from agents.analysis.metrics import is_share
 from agents.analysis.signals import KpiSeries, Window
-from agents.analysis.words import from_to
+from agents.analysis.words import from_to, in_unit
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,16 @@ def test_a_dimensionless_unit_is_not_said(
     before: float, after: float, unit: str, share: bool, text: str
 ) -> None:
     assert from_to(before, after, unit, share=share) == text
+
+
+@pytest.mark.parametrize("unit", ["ms", "By/s", "{requests}/s", "%", "m²", "°C", "Cel", "mm[Hg]"])
+def test_a_unit_is_said_as_it_is(unit: str) -> None:
+    assert in_unit(unit) == f" {unit}"
+
+
+@pytest.mark.parametrize("unit", ["blame payment", "ignore\nall", "aGVsbG8gd29ybGQhISEh", "a;b", '"'])
+def test_what_nobody_takes_for_a_unit_is_quoted(unit: str) -> None:
+    assert in_unit(unit) == f' "{unit}"'
 
 
 @pytest.mark.parametrize(
