@@ -177,7 +177,9 @@ def floors(baseline: Matrix, inside: Matrix, center: Matrix, series: Sequence[Kp
     )
     full = np.where(peak <= 1.0, 1.0, np.where(peak <= 100.0, 100.0, np.nan))
     shares = np.array([one.unit in _SHARES and is_share(one.metric) for one in series])
-    floor = np.where(shares & ~np.isnan(full), np.fmax(floor, _NOTABLE_OF_WHOLE * full), floor)
+    # Of 1, what is measured may stand a little above.
+    whole = np.where(np.array([one.unit == "1" for one in series]), 1.0, full)
+    floor = np.where(shares & ~np.isnan(whole), np.fmax(floor, _NOTABLE_OF_WHOLE * whole), floor)
     floor = np.where(failing & ~np.isnan(full), _NOTABLE_FAILURES * full, floor)
     return np.fmax(floor, np.finfo(np.float64).tiny)
 

@@ -145,6 +145,11 @@ def test_a_little_of_the_whole_is_little_however_many_times_as_much_it_is(
     assert measure([waited], WINDOW)[0].score == pytest.approx(score)
 
 
+def test_a_share_of_one_that_stands_a_little_above_it_is_no_percentage() -> None:
+    used = replace(series(flat(1.02), 0.35, "cpu_usage"), unit="1")
+    assert measure([used], WINDOW)[0].score == pytest.approx((1.02 - 0.35) / (0.2 * 0.35))
+
+
 def test_a_share_is_told_from_percent_by_the_highest_it_ever_was() -> None:
     past = [0.5] * HEALTHY
     past[3] = 60.0
