@@ -23,6 +23,7 @@ from schemas.events import KpiBatch, KpiSamples
 from schemas.events.evidence import Evidence
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.landing import ClickHouseLanding
+from sinks.clickhouse.query import Query
 from tests.fakes.full_events import kpis
 from tests.fakes.incident_data import ALARM_AT, bad_deploy, healthy
 from tests.fakes.incident_ports import context_for
@@ -87,4 +88,7 @@ async def test_the_same_time_of_the_day_before_is_read_and_explains_what_it_did_
     assert calm.score == pytest.approx(alone.score, rel=0.1)
     assert (daily.score or 0.0) == pytest.approx((alone.score or 0.0) / 4, rel=0.2)
     assert "as it did at that time the day before" in daily.statement
-    assert daily.query.count("FROM kpis") == 2
+    shown = await clickhouse.query(Query("shown", daily.query))
+    days = [row["times_ms"] for row in shown.rows if (row["service"], row["metric"]) == key]
+    assert len(days) == 2
+    assert max(min(day) for day in days) - min(min(day) for day in days) >= (DAY - 60) * 1000
