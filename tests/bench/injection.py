@@ -51,8 +51,7 @@ can write: {trials} whole investigations. The model that reads them is scripted 
 for a day back, and tells the attack's words on in every field it may write. Each is held against the same investigation without a model.
 
 Shown is that code keeps such a model in bounds. Not shown is how often a real model obeys. What the evidence itself quotes, a log line or the
-title of a change, stays a quotation in the report, with and without a model. Where the words were told on, they stand as a sentence about the
-right cause: nobody else is accused, and it holds no link, command or mark-up."""
+title of a change, stays a quotation in the report, with and without a model."""
 
 
 def _table(what: str, groups: Iterable[tuple[str, Sequence[Trial]]]) -> str:
