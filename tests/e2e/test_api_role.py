@@ -40,9 +40,10 @@ def admin(stack: RunningStack) -> Iterator[httpx.Client]:
 def test_up_shows_the_first_key_once_and_keeps_it_for_its_user(stack: RunningStack) -> None:
     key = read_admin_key(stack.data_dir)
     assert key is not None
-    screen = (stack.data_dir / "up.log").read_text()
-    assert screen.count(key) == 1
-    assert url_of(stack) in screen
+    shown = stack.data_dir / "up.log"
+    # All is ready a moment before `up` has read it and says so.
+    until(lambda: key in shown.read_text() and url_of(stack) in shown.read_text(), "the key", 60)
+    assert shown.read_text().count(key) == 1
     assert stat.S_IMODE(admin_key_file(stack.data_dir).stat().st_mode) == 0o600
     assert asyncio.run(make_first_key(Settings(data_dir=stack.data_dir))) is None, "the first is made once"
     for log in (stack.data_dir / "logs").iterdir():
