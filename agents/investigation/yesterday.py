@@ -36,12 +36,16 @@ def span_before(start: datetime, end: datetime) -> tuple[datetime, datetime]:
 
 
 def joined(today: Fetched[KpiSeries], before: Fetched[KpiSeries]) -> Fetched[KpiSeries]:
-    """Return today's series, each after its own samples of the day before. Both are paid, and told as one query."""
+    """Return today's series, each after its own samples of the day before.
+
+    Both queries are paid; they are told as one, or today's alone where the day before has nothing to show.
+    """
+    both = f"(\n{today.query}\n)\nUNION ALL\n(\n{before.query}\n)"
     earlier = {_name(one): one for one in before.items}
     return replace(
         today,
         items=tuple(_after(earlier, one) for one in today.items),
-        query=f"(\n{today.query}\n)\nUNION ALL\n(\n{before.query}\n)",
+        query=both if before.items else today.query,
         rows_read=today.rows_read + before.rows_read,
         duration_ms=today.duration_ms + before.duration_ms,
     )

@@ -85,6 +85,7 @@ async def test_the_same_time_of_the_day_before_is_read_and_explains_what_it_did_
     daily = (await measured(loud, tenant, clickhouse, tmp_path))[key]
 
     assert json.loads(alone.data)["yesterday"] is None
+    assert alone.query.count("FROM kpis") == 1
     assert calm.score == pytest.approx(alone.score, rel=0.1)
     assert (daily.score or 0.0) == pytest.approx((alone.score or 0.0) / 4, rel=0.2)
     assert "as it did at that time the day before" in daily.statement
