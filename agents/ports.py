@@ -40,6 +40,7 @@ __all__ = [
     "Queued",
     "Runbooks",
     "Standing",
+    "Trouble",
     "Turns",
     "Windows",
 ]
@@ -95,8 +96,17 @@ class Windows(Protocol):
         """Return one topology, or none where it is not known."""
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An incident in which something was wrong indeed: from its first alarm until it was over, None while it lasts."""
+
+    incident_id: str
+    since: datetime
+    until: datetime | None
+
+
 class History(Protocol):
-    """Past reports of one tenant."""
+    """Past reports and incidents of one tenant."""
 
     async def report(self, tenant: str, investigation_id: str) -> Report | None:
         """Return the last revision, or None: never made, or past its retention."""
@@ -105,6 +115,14 @@ class History(Protocol):
         self, tenant: str, services: Sequence[str], before: datetime, limit: int
     ) -> Fetched[Report]:
         """Return reports whose incident touched any of the services, finished before then, newest first."""
+
+    async def troubles(
+        self, tenant: str, services: Sequence[str], start: datetime, end: datetime
+    ) -> Fetched[Trouble]:
+        """Return the incidents of any of the services within [start, end] that were investigated and not found harmless.
+
+        In the order in which they began.
+        """
 
     async def feedback(self, tenant: str, investigation_ids: Sequence[str]) -> tuple[Feedback, ...]:
         """Return what people said of the reports of these investigations, at least the last word of each person."""

@@ -79,7 +79,7 @@ def analyse_calls(calls: Sequence[CallStats], window: Window) -> tuple[Finding, 
     The share is what the calls it answers take, less what its own calls to others take, averaged over its calls.
     Wants calls in the window, and in three intervals before it: the first minutes of a fault are no normal life.
     """
-    earlier = [c for c in calls if window.baseline_start <= c.time < window.start]
+    earlier = [c for c in calls if window.usual(c.time)]
     before = _totals(earlier)
     after = _totals(c for c in calls if window.start <= c.time <= window.end)
     if not before or not after or len({c.time for c in earlier}) < _MIN_INTERVALS:

@@ -45,9 +45,13 @@ class Grid:
         first, last = np.searchsorted(self.times, [start, end])
         return slice(int(first), int(last))
 
-    def healthy(self, window: Window) -> slice:
-        """Return the columns of the window's baseline."""
-        return self.columns(window.baseline_start, window.start)
+    def healthy(self, window: Window) -> Matrix:
+        """Return the values in the window's baseline, without those of its disturbed spans."""
+        columns = self.columns(window.baseline_start, window.start)
+        if not window.disturbed:
+            return self.values[:, columns]
+        kept = [place for place in range(columns.start, columns.stop) if window.usual(self.times[place])]
+        return self.values[:, kept]
 
     def incident(self, window: Window) -> slice:
         """Return the columns of [start, end): a sample at the very end tells of what comes after."""

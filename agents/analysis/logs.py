@@ -50,8 +50,7 @@ def analyse_logs(logs: Sequence[LogRecord], window: Window) -> tuple[Finding, ..
     On healthy lines the strongest stays below `chance.ALONE` in 19 of 20 windows. Of a service that wrote nothing on
     one side of the split, or whose lines changed only in requests that failed elsewhere, nothing is said.
     """
-    first, last = window.baseline_start, window.end
-    table = tabulated(record for record in logs if first <= record.time <= last)
+    table = tabulated(record for record in logs if _counts(record.time, window))
     flows = flows_of(table)
     moments = _usable(table, window)
     if not moments:
@@ -66,6 +65,10 @@ def analyse_logs(logs: Sequence[LogRecord], window: Window) -> tuple[Finding, ..
         for finding in _of_service(telling, service, departures.get(service, ()), rates.deviations(service))
     ]
     return tuple(sorted(found, key=_order))
+
+
+def _counts(time: float, window: Window) -> bool:
+    return window.usual(time) or window.start <= time <= window.end
 
 
 def _bounds(table: LineTable, flows: Flows | None, moment: float, moments: int) -> Bounds:

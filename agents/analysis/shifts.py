@@ -88,8 +88,7 @@ def measure(kpis: Sequence[KpiSeries], window: Window) -> list[Shift]:
 
 def measured(grid: Grid, window: Window) -> list[Shift]:
     """The largest shift of every series of the grid that has enough samples, in their order."""
-    healthy, incident = grid.healthy(window), grid.incident(window)
-    baseline, inside = grid.values[:, healthy], grid.values[:, incident]
+    baseline, inside = grid.healthy(window), grid.values[:, grid.incident(window)]
     if not baseline.size or not inside.size:
         return []
     usable = (np.sum(~np.isnan(baseline), axis=1) >= MIN_BASELINE) & ~np.all(np.isnan(inside), axis=1)

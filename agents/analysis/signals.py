@@ -31,13 +31,21 @@ FloatArray = NDArray[np.float64]
 class Window:
     """The time asked about: a baseline [baseline_start, start) and the incident [start, end], unix seconds.
 
-    `alarm_at` lies in [start, end]; `start` is earlier by the lead time that late alarms need.
+    `alarm_at` lies in [start, end]; `start` is earlier by the lead time that late alarms need. `disturbed` are the
+    spans [since, until) of the baseline in which something else was wrong: nothing of them tells what is usual.
     """
 
     baseline_start: float
     start: float
     end: float
     alarm_at: float
+    disturbed: tuple[tuple[float, float], ...] = field(default=(), kw_only=True)
+
+    def usual(self, time: float) -> bool:
+        """Return whether the time lies in the baseline, and in none of its disturbed spans."""
+        return self.baseline_start <= time < self.start and not any(
+            since <= time < until for since, until in self.disturbed
+        )
 
 
 @dataclass(frozen=True, slots=True)

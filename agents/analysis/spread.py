@@ -45,17 +45,17 @@ class Spread:
 
 def spreads(grid: Grid, rows: Sequence[int], window: Window) -> list[Spread]:
     """Return how these rows vary in the window, where its stretches and the baseline have samples enough to tell."""
-    healthy = grid.healthy(window)
     values = grid.values[list(rows)]
     if not values.size:
         return []
+    healthy = grid.healthy(window)[list(rows)]
     best: dict[int, Spread] = {}
     for start, stop in stretches(grid, window):
         length = stop - start
-        blocks = (healthy.stop - healthy.start) // length
+        blocks = healthy.shape[1] // length
         if stop < grid.incident(window).stop or length < _LEAST or blocks < _MIN_BLOCKS:
             continue
-        past = values[:, healthy.stop - blocks * length : healthy.stop].reshape(len(rows), blocks, length)
+        past = healthy[:, healthy.shape[1] - blocks * length :].reshape(len(rows), blocks, length)
         for one in _changed(grid, rows, values[:, start:stop], past, float(grid.times[start])):
             if one.row not in best or one.score > best[one.row].score:
                 best[one.row] = one

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from agents.analysis.findings import Finding, FindingKind, Scalar, Source
@@ -19,6 +19,7 @@ __all__ = ["ABSENT", "evidence_of", "finding_name", "finding_of", "fingerprint",
 ABSENT = frozenset({FindingKind.NO_DATA, FindingKind.UNREACHABLE})
 """Kinds that say what is not known."""
 
+_COMPARED = frozenset({Source.KPIS, Source.LOGS})
 _NAME_LIMIT = 256
 _KEPT = 220
 
@@ -53,7 +54,10 @@ def evidence_of(
         window_end=window.end,
         data_fresh_until=fetched.fresh_until if fetched else None,
         query=fetched.query if fetched else "",
-        data=json.dumps({key: _plain(value) for key, value in finding.data.items()}, allow_nan=False),
+        data=json.dumps(
+            {key: _plain(value) for key, value in (*finding.data.items(), *_left_out(finding, window))},
+            allow_nan=False,
+        ),
     )
 
 
@@ -100,6 +104,13 @@ def unreachable(source: Source, reason: str) -> Finding:
         statement=f"The {source} could not be read: {reason}",
         data={"reason": reason},
     )
+
+
+def _left_out(finding: Finding, window: LookWindow) -> Iterator[tuple[str, Scalar]]:
+    """What the query reads and the analysis did not take for usual."""
+    if finding.source in _COMPARED and window.left_out:
+        spans = (f"{one.since:%H:%M:%S} to {one.until:%H:%M:%S}" for one in window.left_out)
+        yield "baseline_without", f"{', '.join(spans)} UTC (another incident)"
 
 
 def _instant(moment: float | None) -> datetime | None:

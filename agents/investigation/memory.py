@@ -26,7 +26,7 @@ from agents.analysis.signals import (
 from agents.investigation.context import InvestigationPorts
 from agents.investigation.settings import InvestigationSettings
 from agents.investigation.state import UNKNOWN_SERVICE
-from agents.ports import Admitted, BudgetLevel, Denied, Fetched, Landed, Published
+from agents.ports import Admitted, BudgetLevel, Denied, Fetched, Landed, Published, Trouble
 from schemas import ids
 from schemas.control import Runbook
 from schemas.events.alarm import AlarmStatus, Severity
@@ -111,6 +111,7 @@ class CollectingPublisher:
 class MemoryHistory:
     reports: list[Report] = field(default_factory=list)
     said: list[Feedback] = field(default_factory=list)
+    known_troubles: list[Trouble] = field(default_factory=list)
 
     async def report(self, tenant: str, investigation_id: str) -> Report | None:
         own = [r for r in self.reports if r.tenant == tenant and r.investigation_id == investigation_id]
@@ -128,6 +129,14 @@ class MemoryHistory:
         ]
         newest = sorted(found, key=lambda report: report.finished_at, reverse=True)[:limit]
         return _answer("reports", tuple(newest), len(newest))
+
+    async def troubles(
+        self, tenant: str, services: Sequence[str], start: datetime, end: datetime
+    ) -> Fetched[Trouble]:
+        found = tuple(
+            one for one in self.known_troubles if one.since < end and (one.until is None or one.until > start)
+        )
+        return _answer("troubles", found, len(found))
 
     async def feedback(self, tenant: str, investigation_ids: Sequence[str]) -> tuple[Feedback, ...]:
         return tuple(

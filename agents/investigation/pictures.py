@@ -85,7 +85,8 @@ def _level(series: KpiSeries, window: Window) -> float:
 
 def _baseline(series: KpiSeries, window: Window) -> FloatArray:
     first, split = np.searchsorted(series.times, [window.baseline_start, window.start])
-    usual = series.values[first:split]
+    kept = [place for place in range(first, split) if window.usual(series.times[place])]
+    usual = series.values[kept]
     return usual[np.isfinite(usual)]
 
 

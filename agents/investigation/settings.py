@@ -31,7 +31,8 @@ class InvestigationSettings(Record):
     """Lead and baseline grow by this factor when the investigation looks again."""
     max_lead_s: _Seconds = 3600.0
     neighbourhood: Annotated[int, Field(ge=1)] = 2
-    """Calls away from an alarmed service that still count as near it, where the budget is short."""
+    """Calls away from an alarmed service that still count as near it: where the budget is short no others are looked at,
+    and of these earlier incidents are no normal life."""
     max_findings: Annotated[int, Field(ge=1)] = 500
     """Findings kept of one source, the strongest first."""
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.3

@@ -30,6 +30,7 @@ __all__ = [
     "RankedState",
     "Recalled",
     "Refusal",
+    "Span",
     "by_id",
     "distinct",
 ]
@@ -47,6 +48,13 @@ def distinct(old: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*old, *new)))
 
 
+class Span(Record):
+    """[since, until)."""
+
+    since: Instant
+    until: Instant
+
+
 class LookWindow(Record):
     """The time looked at: a baseline [baseline_start, start) and the incident [start, end]."""
 
@@ -54,6 +62,15 @@ class LookWindow(Record):
     start: Instant
     end: Instant
     alarm_at: Instant
+    troubled: tuple[Span, ...] = ()
+    """When other incidents were, before `start`: apart, in order."""
+
+    @property
+    def left_out(self) -> tuple[Span, ...]:
+        """What of the baseline is no normal life; nothing where so little else is left that trouble is what is normal."""
+        inside = tuple(span for span in self.troubled if span.until > self.baseline_start)
+        lost = sum((one.until - max(one.since, self.baseline_start) for one in inside), timedelta())
+        return inside if lost <= (self.start - self.baseline_start) / 2 else ()
 
     def signal(self) -> Window:
         """Return the same in unix seconds, as the analysis takes it."""
@@ -62,6 +79,7 @@ class LookWindow(Record):
             start=self.start.timestamp(),
             end=self.end.timestamp(),
             alarm_at=self.alarm_at.timestamp(),
+            disturbed=tuple((one.since.timestamp(), one.until.timestamp()) for one in self.left_out),
         )
 
     def wider(self, factor: float, max_lead_s: float) -> LookWindow:

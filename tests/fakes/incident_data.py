@@ -17,7 +17,7 @@ from agents.analysis.signals import (
     Window,
 )
 
-__all__ = ["ALARM_AT", "bad_deploy", "empty", "healthy", "without"]
+__all__ = ["ALARM_AT", "EARLIER", "bad_deploy", "bad_deploy_again", "empty", "healthy", "without"]
 
 ALARM_AT = 1_790_000_000.0
 _SERVICES = ("frontend", "checkout", "cart", "payment", "catalogue")
@@ -29,6 +29,14 @@ _STEP_S = 5.0
 _BEFORE_S = 1920.0
 _AFTER_S = 60.0
 _FAULT_S = 40.0
+_FACTORS = {
+    ("cart", "cpu_usage"): 4.0,
+    ("cart", "latency_p95"): 9.0,
+    ("checkout", "latency_p95"): 4.0,
+    ("frontend", "latency_p95"): 2.5,
+}
+EARLIER = (ALARM_AT - 1400.0, ALARM_AT - 700.0)
+"""When `bad_deploy_again` was there before."""
 
 
 def healthy(seed: int = 7) -> IncidentData:
@@ -53,13 +61,7 @@ def healthy(seed: int = 7) -> IncidentData:
 def bad_deploy(seed: int = 7) -> IncidentData:
     """A deploy of cart 60 s before the alarm: its CPU, errors and latency rise, checkout and frontend get slow."""
     calm = healthy(seed)
-    factors = {
-        ("cart", "cpu_usage"): 4.0,
-        ("cart", "latency_p95"): 9.0,
-        ("checkout", "latency_p95"): 4.0,
-        ("frontend", "latency_p95"): 2.5,
-    }
-    kpis = tuple(_shifted(one, factors.get((one.service, one.metric), 1.0)) for one in calm.kpis)
+    kpis = tuple(_shifted(one) for one in calm.kpis)
     start = ALARM_AT - _FAULT_S
     errors = tuple(
         LogRecord(start + i, "cart", f"NullPointerException in CartItem.merge item {i}", "error")
@@ -72,6 +74,18 @@ def bad_deploy(seed: int = 7) -> IncidentData:
     )
     deploy = ChangeRecord(start - 15, "cart", "deploy", "deploy cart 1.4.2", "chg-1")
     return replace(calm, kpis=kpis, logs=(*calm.logs, *errors), alarms=alarms, changes=(deploy,))
+
+
+def bad_deploy_again(seed: int = 7) -> IncidentData:
+    """The same for the second time in half an hour: of the baseline, `EARLIER` is as bad."""
+    data = bad_deploy(seed)
+    first, last = EARLIER
+    kpis = tuple(_shifted(one, first, last) for one in data.kpis)
+    errors = tuple(
+        replace(one, time=first + 600.0 * place / 90)
+        for place, one in enumerate(line for line in data.logs if line.severity == "error")
+    )
+    return replace(data, kpis=kpis, logs=(*errors, *data.logs), changes=())
 
 
 def empty() -> IncidentData:
@@ -98,9 +112,12 @@ def _normal(service: str, rng: np.random.Generator) -> list[KpiSeries]:
     ]
 
 
-def _shifted(series: KpiSeries, factor: float) -> KpiSeries:
-    values = np.where(series.times >= ALARM_AT - _FAULT_S, series.values * factor, series.values)
-    return replace(series, values=values)
+def _shifted(
+    series: KpiSeries, first: float = ALARM_AT - _FAULT_S, last: float = ALARM_AT + _AFTER_S
+) -> KpiSeries:
+    factor = _FACTORS.get((series.service, series.metric), 1.0)
+    wrong = (series.times >= first) & (series.times < last)
+    return replace(series, values=np.where(wrong, series.values * factor, series.values))
 
 
 def _alarm(at: float, service: str, indicator: str) -> AlarmRecord:

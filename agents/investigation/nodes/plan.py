@@ -21,6 +21,7 @@ from agents.investigation.state import (
     Plan,
     first_alarm_at,
 )
+from agents.investigation.troubles import without_troubles
 from agents.llm.outputs import PlannedTask
 from agents.llm.roles import PLANNER
 from agents.ports import BudgetLevel
@@ -48,6 +49,9 @@ async def plan(state: GraphState, context: RunContext) -> PlanDelta:
         return {"plan": again}
     window = first_window(context)
     topology, costs = await _topology(window, context)
+    around = near(state.request.incident.services, topology, settings.neighbourhood)
+    window, asked = await without_troubles(window, around, context)
+    costs = (*costs, *asked)
     tasks = _tasks(_scope(state, topology, settings.neighbourhood))
     if state.level is BudgetLevel.NORMAL:
         prompt = partial(planner_prompt, state.request, window, topology)

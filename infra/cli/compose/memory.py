@@ -6,21 +6,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from agents.analysis.findings import Source
-from agents.ports import Fetched, Landed
+from agents.ports import Fetched, Landed, Trouble
 from infra.runtime.clock import SystemClock
 from infra.runtime.redis import RedisWatermarks
 from schemas.errors import NotFoundError
-from schemas.events import AlarmRaw, ChangeRaw, Feedback, KpiBatch, LogBatch, Report
+from schemas.events import AlarmRaw, ChangeRaw, Feedback, KpiBatch, LogBatch, Report, Verdict
 from schemas.topics import topic_of
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.queries.conditions import Scope
 from sinks.clickhouse.queries.feedback import latest_feedback
+from sinks.clickhouse.queries.incidents import incident_spans
 from sinks.clickhouse.queries.reports import get_report, incident_history
 from sinks.clickhouse.queries.windows import WatermarkTable, watermark
 
 __all__ = ["ClickHouseFreshness", "ClickHouseHistory"]
 
 _MEMORY = timedelta(days=90)
+_TROUBLE = (Verdict.CAUSE_FOUND, Verdict.INCONCLUSIVE)
 _LOOK_BACK = timedelta(hours=6)
 _AHEAD = timedelta(minutes=10)
 
@@ -51,6 +53,14 @@ class ClickHouseHistory:
         found = await incident_history(self._clickhouse, scope, services=services, limit=limit)
         reports = tuple(row.report for row in found.rows)
         return Fetched(reports, found.info.sql, found.info.rows_read, round(found.info.duration_ms))
+
+    async def troubles(
+        self, tenant: str, services: Sequence[str], start: datetime, end: datetime
+    ) -> Fetched[Trouble]:
+        scope = Scope(tenant, start, end)
+        found = await incident_spans(self._clickhouse, scope, services=services, verdicts=_TROUBLE)
+        troubles = tuple(Trouble(row.incident_id, row.opened_at, row.over_at) for row in found.rows)
+        return Fetched(troubles, found.info.sql, found.info.rows_read, round(found.info.duration_ms))
 
     async def feedback(self, tenant: str, investigation_ids: Sequence[str]) -> tuple[Feedback, ...]:
         if not investigation_ids:

@@ -16,8 +16,9 @@ import typer
 
 from infra.cli.console import emit, err, nano_usd, out, plain, table
 from infra.cli.context import Installation, load_installation, load_settings
-from infra.cli.demo.director import Director, Finding, accuses
+from infra.cli.demo.director import Director, Finding
 from infra.cli.demo.feed import Feed, Schedule
+from infra.cli.demo.judging import NO_FAULT, Result, Story, judge
 from infra.cli.demo.screen import Screen
 from infra.cli.exit_codes import ExitCode
 from infra.cli.local_stack import LocalStack
@@ -33,12 +34,11 @@ from infra.runtime.settings import Settings
 from infra.runtime.sql import ControlStore, open_database
 from schemas.control import Policy
 from schemas.errors import InvalidRequestError
-from schemas.events import Event, Report, Verdict
+from schemas.events import Event, Report
 
 __all__ = ["demo"]
 
 _TENANT = "shop"
-_NONE = "none"
 _OBSERVE_S = 40.0
 _ENVIRONMENT = {
     "TOCSIN_INVESTIGATE__LEAD_S": "45",
@@ -50,20 +50,6 @@ _ENVIRONMENT = {
 _STORY = {"TOCSIN_DETECT__ENABLED": "false"}
 _WHOLE = Schedule(speed=10.0, heal_at_s=100.0, harmless_at_s=180.0, again_at_s=275.0, length_s=360.0)
 _SHORT = Schedule(speed=8.0, length_s=130.0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """What the demo ends with; `right` is what the exit status says."""
-
-    fault: str
-    seed: int
-    expected_service: str | None
-    ranked_services: tuple[str, ...]
-    verdict: str
-    confidence: float | None
-    seconds: float
-    right: bool
 
 
 def demo(
@@ -80,7 +66,7 @@ def demo(
 ) -> None:
     """Start the stack with a simulated shop, break something, and watch the investigation.
 
-    Exits with 0 only if the right cause came first. `--json` implies `--short` and ends with one JSON line.
+    Exits with 0 only if the right cause came first, every time, and the harmless alarm accused nobody. `--json` implies `--short` and ends with one JSON line.
     """
     if list_faults:
         _list(as_json)
@@ -114,16 +100,16 @@ def _list(as_json: bool) -> None:
 
 
 def _fault(name: str, seed: int) -> Fault | None:
-    if name == _NONE:
+    if name == NO_FAULT:
         return None
     try:
         return choose_fault(FaultKind(name), seed)
     except ValueError:
-        known = ", ".join([*FaultKind, _NONE])
+        known = ", ".join([*FaultKind, NO_FAULT])
         raise InvalidRequestError(f"there is no fault {name!r}", cure=f"Choose one of {known}.") from None
 
 
-async def _run(folder: Path, fault: Fault | None, seed: int, quiet: bool, short: bool) -> _Result:
+async def _run(folder: Path, fault: Fault | None, seed: int, quiet: bool, short: bool) -> Result:
     console = err if quiet else out
     screen = Screen(console)
     begun = time.monotonic()
@@ -138,8 +124,7 @@ async def _run(folder: Path, fault: Fault | None, seed: int, quiet: bool, short:
             if not work.done():
                 work.cancel()
                 raise KeyboardInterrupt
-            report = work.result()
-            result = _judge(fault, seed, report, time.monotonic() - begun)
+            result = judge(fault, seed, work.result(), time.monotonic() - begun)
             _conclude(screen, result)
     return result
 
@@ -171,7 +156,7 @@ class _Shown:
 
 async def _play(
     settings: Settings, fault: Fault | None, seed: int, screen: Screen, schedule: Schedule
-) -> Report | None:
+) -> Story:
     installation = load_installation(settings)
     await _configure(settings)
     async with _staged(installation, fault, seed, screen, schedule) as (feed, watcher):
@@ -193,19 +178,19 @@ async def _play(
 
 async def _acts(
     director: Director, screen: Screen, schedule: Schedule, fault: Fault | None, life: asyncio.Future[None]
-) -> Report | None:
+) -> Story:
     if fault is None:
-        return await director.healthy(life)
+        return Story(await director.healthy(life))
     screen.act(3, "Something breaks: alarms become one incident, the incident an investigation")
     found = await director.fault()
     screen.report(found.report)
     await _show_costs(director, screen, found.report)
     if schedule.harmless_at_s is not None:
-        await _more_acts(director, screen, found)
-    return found.report
+        return await _more_acts(director, screen, found)
+    return Story(found.report)
 
 
-async def _more_acts(director: Director, screen: Screen, found: Finding) -> None:
+async def _more_acts(director: Director, screen: Screen, found: Finding) -> Story:
     screen.act(5, "It heals; then a harmless alarm, and the worker is killed while it investigates")
     harmless = await director.harmless()
     screen.say(f"  [bold]{harmless.report.verdict.value}[/]: {plain(harmless.report.headline)}")
@@ -215,6 +200,7 @@ async def _more_acts(director: Director, screen: Screen, found: Finding) -> None
     screen.say(f"  [bold]{again.report.verdict.value}[/]{remembered}: {plain(again.report.headline)}")
     first, second = found.report, again.report
     screen.say(f"  cost {nano_usd(second.cost_nano_usd)} instead of {nano_usd(first.cost_nano_usd)}")
+    return Story(first, harmless.report, second)
 
 
 async def _show_costs(director: Director, screen: Screen, report: Report) -> None:
@@ -235,35 +221,16 @@ async def _configure(settings: Settings) -> None:
         await control.put_policy(Policy(policy_id="demo", tenant=_TENANT, observe_s=_OBSERVE_S))
 
 
-def _judge(fault: Fault | None, seed: int, report: Report | None, seconds: float) -> _Result:
-    services = tuple(cause.service for cause in report.causes) if report and accuses(report) else ()
-    expected = fault.expected_service if fault else None
-    right = not services if expected is None else services[:1] == (expected,)
-    return _Result(
-        fault=fault.kind.value if fault else _NONE,
-        seed=seed,
-        expected_service=expected,
-        ranked_services=services,
-        verdict=report.verdict.value if report else Verdict.BENIGN.value,
-        confidence=round(report.confidence, 2) if report and report.confidence is not None else None,
-        seconds=round(seconds, 1),
-        right=right,
-    )
-
-
-def _conclude(screen: Screen, result: _Result) -> None:
+def _conclude(screen: Screen, result: Result) -> None:
     screen.say("")
     if result.right:
         named = result.ranked_services[0] if result.ranked_services else "nobody"
         screen.say(f"[bold green]right[/]: {named} was named first, after {result.seconds:.0f} s in all")
     else:
-        screen.say(
-            f"[bold red]wrong[/]: expected {result.expected_service or 'nobody'}, "
-            f"named {', '.join(result.ranked_services) or 'nobody'} ({result.verdict})"
-        )
+        screen.say(f"[bold red]wrong[/]: {'; '.join(result.wrong)}")
 
 
-def _json(result: _Result) -> dict[str, object]:
+def _json(result: Result) -> dict[str, object]:
     return {
         "fault": result.fault,
         "expected_service": result.expected_service,

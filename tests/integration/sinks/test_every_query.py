@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from schemas.errors import NotFoundError
-from schemas.events import KpiSamples
+from schemas.events import KpiSamples, Verdict
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.landing import ClickHouseLanding
 from sinks.clickhouse.queries.alarms import alarm_window
@@ -16,7 +16,12 @@ from sinks.clickhouse.queries.conditions import Scope, WideScope
 from sinks.clickhouse.queries.costs import CostDimension, costs_by
 from sinks.clickhouse.queries.dead_letters import list_dead_letters
 from sinks.clickhouse.queries.feedback import list_feedback
-from sinks.clickhouse.queries.incidents import get_incident, incident_transitions, list_incidents
+from sinks.clickhouse.queries.incidents import (
+    get_incident,
+    incident_spans,
+    incident_transitions,
+    list_incidents,
+)
 from sinks.clickhouse.queries.investigations import (
     evidence_of,
     investigation_statuses,
@@ -64,6 +69,13 @@ async def _alarms(clickhouse: ClickHouse, tenant: str) -> _Asked:
 
 async def _incidents(clickhouse: ClickHouse, tenant: str) -> _Asked:
     answer = await list_incidents(clickhouse, _scope(tenant), service="cart", open_only=True)
+    return len(answer.rows), answer.info
+
+
+async def _spans(clickhouse: ClickHouse, tenant: str) -> _Asked:
+    answer = await incident_spans(
+        clickhouse, _scope(tenant), services=("cart",), verdicts=(Verdict.CAUSE_FOUND,)
+    )
     return len(answer.rows), answer.info
 
 
@@ -125,6 +137,7 @@ _QUERIES: list[_Asking] = [
     _changes,
     _alarms,
     _incidents,
+    _spans,
     _transitions,
     _reports,
     _history,

@@ -10,7 +10,13 @@ from sinks.clickhouse.queries.audit import list_audit
 from sinks.clickhouse.queries.conditions import Scope, WideScope
 from sinks.clickhouse.queries.dead_letters import get_dead_letter, list_dead_letters
 from sinks.clickhouse.queries.feedback import list_feedback
-from sinks.clickhouse.queries.incidents import get_incident, incident_transitions, list_incidents
+from sinks.clickhouse.queries.incidents import (
+    IncidentSpan,
+    get_incident,
+    incident_spans,
+    incident_transitions,
+    list_incidents,
+)
 from sinks.clickhouse.queries.investigations import (
     evidence_of,
     investigation_statuses,
@@ -62,6 +68,60 @@ async def test_an_incident_is_found_with_how_it_came_there(
     )
     with pytest.raises(NotFoundError):
         await get_incident(clickhouse, tenant="somebody-else", incident_id="inc_1")
+
+
+async def _spans(
+    clickhouse: ClickHouse, scope: Scope, *services: str, verdict: Verdict = Verdict.CAUSE_FOUND
+) -> tuple[IncidentSpan, ...]:
+    found = await incident_spans(clickhouse, scope, services=services or ("cart",), verdicts=(verdict,))
+    return found.rows
+
+
+async def test_an_incident_lasts_until_its_alarms_were_over(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    opened = incident(tenant, opened_at=at(0))
+    cleared = incident(
+        tenant, revision=2, transition=IncidentTransition.CLEARED, opened_at=at(0), occurred_at=at(90)
+    )
+    closed = incident(
+        tenant, revision=3, transition=IncidentTransition.CLOSED, opened_at=at(0), occurred_at=at(390)
+    )
+    await land(landing, report(tenant))
+    await land(landing, opened)
+    assert await _spans(clickhouse, _scope(tenant)) == (IncidentSpan("inc_1", at(0), None),)
+
+    await land(landing, cleared, closed, first=9)
+
+    assert await _spans(clickhouse, _scope(tenant)) == (IncidentSpan("inc_1", at(0), at(90)),)
+    assert await _spans(clickhouse, _scope(tenant, start=91)) == ()
+    assert await _spans(clickhouse, _scope(tenant, end=-5)) == ()
+
+
+@pytest.mark.parametrize("ending", [IncidentTransition.CLOSED, IncidentTransition.MERGED])
+async def test_an_incident_that_never_cleared_lasts_until_it_was_given_up(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str, ending: IncidentTransition
+) -> None:
+    over = incident(tenant, revision=2, transition=ending, opened_at=at(0), occurred_at=at(300))
+    await land(landing, report(tenant))
+    await land(landing, incident(tenant, opened_at=at(0)), over)
+
+    assert await _spans(clickhouse, _scope(tenant)) == (IncidentSpan("inc_1", at(0), at(300)),)
+
+
+async def test_the_last_word_on_an_incident_tells_whether_something_was_wrong(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    harmless = report(tenant, revision=2, verdict=Verdict.BENIGN, causes=(), occurred_at=at(20))
+    await land(landing, report(tenant))
+    await land(landing, incident(tenant, opened_at=at(0)))
+    assert len(await _spans(clickhouse, _scope(tenant), "checkout", "nobody")) == 1
+    assert await _spans(clickhouse, _scope(tenant), "nobody") == ()
+
+    await land(landing, harmless, first=9)
+
+    assert await _spans(clickhouse, _scope(tenant)) == ()
+    assert len(await _spans(clickhouse, _scope(tenant), verdict=Verdict.BENIGN)) == 1
 
 
 async def test_reports_are_listed_in_their_last_revision(

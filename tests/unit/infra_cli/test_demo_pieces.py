@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 from rich.console import Console
 
-from infra.cli.demo.command import _judge
 from infra.cli.demo.director import accuses
 from infra.cli.demo.feed import Counts, Feed, Schedule
+from infra.cli.demo.judging import Story, judge
 from infra.cli.demo.screen import Screen
 from infra.cli.watch import Watcher
 from infra.local.shop.faults import Fault, FaultKind, choose_fault
@@ -176,7 +176,29 @@ def _report(verdict: Verdict, *services: str) -> Report:
     ],
 )
 def test_only_the_right_cause_first_is_right(fault: Fault | None, report: Report | None, right: bool) -> None:
-    assert _judge(fault, 1, report, 10.0).right is right
+    assert judge(fault, 1, Story(report), 10.0).right is right
+
+
+RIGHT = _report(Verdict.CAUSE_FOUND, FAULT.expected_service)
+REMEMBERED = RIGHT.model_copy(update={"recurrence_of": "inv"})
+HARMLESS = _report(Verdict.BENIGN)
+
+
+@pytest.mark.parametrize(
+    ("story", "wrong"),
+    [
+        (Story(RIGHT, HARMLESS, REMEMBERED), ()),
+        (Story(RIGHT, _report(Verdict.INCONCLUSIVE), REMEMBERED), ()),
+        (Story(HARMLESS), ("named nobody (benign)",)),
+        (Story(RIGHT, RIGHT, REMEMBERED), ("of the harmless alarm expected nobody",)),
+        (Story(RIGHT, HARMLESS, RIGHT), ("it was not known again",)),
+        (Story(RIGHT, HARMLESS, HARMLESS), ("named nobody (benign)", "it was not known again")),
+    ],
+)
+def test_every_act_counts(story: Story, wrong: tuple[str, ...]) -> None:
+    result = judge(FAULT, 1, story, 10.0)
+    assert len(result.wrong) == len(wrong)
+    assert all(part in told for part, told in zip(wrong, result.wrong, strict=True))
 
 
 def test_an_inconclusive_report_accuses_nobody() -> None:
