@@ -1,4 +1,4 @@
-"""Load at a fixed rate over HTTP/1.1: `python -m tests.bench.reads.open_loop PLAN.json` prints what came of it as JSON.
+"""Load at a fixed rate over HTTP/1.1: `python -m tests.bench.reads.open_loop PLAN.json OUTCOME.json` writes what came of it.
 
 Open loop: requests are sent when they are due (Poisson arrivals), however many are still under way, each on a connection
 that is idle or new. A latency counts from when its request was due, so a server that stalls cannot make the generator
@@ -214,4 +214,5 @@ def _told(outcome: Outcome) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_told(uvloop.run(run_plan(Plan.load(Path(sys.argv[1])))))))  # noqa: T201 - the parent reads it
+    came = uvloop.run(run_plan(Plan.load(Path(sys.argv[1]))))
+    Path(sys.argv[2]).write_text(json.dumps(_told(came)))

@@ -60,9 +60,15 @@ def test_the_series_themselves_are_not_written_to() -> None:
 def test_columns_have_their_start_and_not_their_end() -> None:
     grid = the_grid(series([0, 10, 20, 30, 40], [1, 2, 3, 4, 5]))
     window = Window(10.0, 20.0, 40.0, 30.0)
-    assert grid.times[grid.healthy(window)].tolist() == [10]
+    assert grid.healthy(window).tolist() == [[2]]
     assert grid.times[grid.incident(window)].tolist() == [20, 30]
     assert grid.times[grid.columns(11.0, 9.0)].tolist() == []
+
+
+def test_what_is_healthy_leaves_out_disturbed_spans() -> None:
+    grid = the_grid(series([0, 10, 20, 30, 40], [1, 2, 3, 4, 5]))
+    window = Window(0.0, 40.0, 50.0, 45.0, disturbed=((10.0, 20.0), (29.0, 31.0)))
+    assert grid.healthy(window).tolist() == [[1, 3]]
 
 
 def test_nothing_is_no_grid() -> None:
