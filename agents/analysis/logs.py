@@ -6,7 +6,7 @@ whatever the load and its mixture. For the rest, and what no request shows, rate
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -50,7 +50,7 @@ def analyse_logs(logs: Sequence[LogRecord], window: Window) -> tuple[Finding, ..
     On healthy lines the strongest stays below `chance.ALONE` in 19 of 20 windows. Of a service that wrote nothing on
     one side of the split, or whose lines changed only in requests that failed elsewhere, nothing is said.
     """
-    table = tabulated(record for record in logs if _counts(record.time, window))
+    table = tabulated(_counted(logs, window))
     flows = flows_of(table)
     moments = _usable(table, window)
     if not moments:
@@ -67,8 +67,12 @@ def analyse_logs(logs: Sequence[LogRecord], window: Window) -> tuple[Finding, ..
     return tuple(sorted(found, key=_order))
 
 
-def _counts(time: float, window: Window) -> bool:
-    return window.usual(time) or window.start <= time <= window.end
+def _counted(logs: Sequence[LogRecord], window: Window) -> Iterator[LogRecord]:
+    """The lines of the baseline, without its disturbed spans, and of the incident."""
+    inside = (one for one in logs if window.baseline_start <= one.time <= window.end)
+    if not window.disturbed:
+        return inside
+    return (one for one in inside if one.time >= window.start or window.usual(one.time))
 
 
 def _bounds(table: LineTable, flows: Flows | None, moment: float, moments: int) -> Bounds:

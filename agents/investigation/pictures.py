@@ -85,8 +85,9 @@ def _level(series: KpiSeries, window: Window) -> float:
 
 def _baseline(series: KpiSeries, window: Window) -> FloatArray:
     first, split = np.searchsorted(series.times, [window.baseline_start, window.start])
-    kept = [place for place in range(first, split) if window.usual(series.times[place])]
-    usual = series.values[kept]
+    usual = series.values[first:split]
+    if window.disturbed:
+        usual = usual[[window.usual(time) for time in series.times[first:split]]]
     return usual[np.isfinite(usual)]
 
 

@@ -118,7 +118,7 @@ class _Columns:
         return _with_class(known, message[:HEAD])
 
     def _request(self, record: LogRecord) -> tuple[int, int]:
-        named = _REQUEST.search(record.message[:HEAD])
+        named = _named_request(record.message[:HEAD])
         if named is None and not record.trace_id.strip("0-"):
             return NOWHERE, NOWHERE
         key, span, parent, child = named.groups() if named else (record.trace_id, "", "", "")
@@ -192,6 +192,13 @@ def _numbered(column: IntArray) -> IntArray:
     """The column with what is left of its numbers, `NOWHERE` apart, counted anew from 0."""
     left = np.unique(column[column != NOWHERE])
     return np.where(column == NOWHERE, NOWHERE, np.searchsorted(left, column)).astype(np.intp)
+
+
+def _named_request(head: str) -> re.Match[str] | None:
+    # Its words hold one of these: most lines name no request, and need not be searched.
+    if "id" in head or "Id" in head or "ID" in head or "iD" in head or "00-" in head:
+        return _REQUEST.search(head)
+    return None
 
 
 def _with_class(known: _Known, head: str) -> Reading:
