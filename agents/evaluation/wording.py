@@ -54,7 +54,9 @@ def summary_line(report: EvaluationReport) -> str:
     if not report.totals.incidents and report.said is not None:
         return _said(report)
     totals = report.totals
-    parts = [f"{share(totals.passed, totals.incidents)} right"]
+    judged = totals.passed + totals.failed + totals.errors
+    right = f"{share(totals.passed, totals.incidents)} right"
+    parts = [right if judged else f"{totals.incidents} investigated, not scored"]
     if totals.failed:
         parts.append(f"{totals.failed} not")
     if totals.errors:

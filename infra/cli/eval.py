@@ -77,7 +77,7 @@ def evaluate(
         return
     chosen = chosen_model(_llm(data, model), model, model_url, model_key_file)
     seeds = tuple(range(seed, seed + repeat)) if suite else ()
-    tasks = _scenarios(only, seeds, chosen) if suite else _cases(Path(what), limit, late, chosen)
+    tasks = _scenarios(only, seeds, chosen) if suite else _cases(Path(what), only, late, chosen)[:limit]
     how = How(chosen, seeds, late, score=score and not suite)
     _end(evaluated(tasks, how, where, workers or (2 if suite else 1)), where, at_least)
 
@@ -105,13 +105,24 @@ def _scenarios(only: list[str] | None, seeds: tuple[int, ...], model: ChosenMode
     return [ScenarioTask(one.name, seed, model) for seed in seeds for one in _chosen(only)]
 
 
-def _cases(root: Path, limit: int | None, late_s: float, model: ChosenModel | None) -> list[Task]:
-    folders = find_cases(root)[:limit]
+def _cases(root: Path, only: list[str] | None, late_s: float, model: ChosenModel | None) -> list[Task]:
+    found = find_cases(root)
+    folders = [one for one in found if only is None or _is_named(one.relative_to(root), only)]
+    if found and not folders:
+        raise InvalidRequestError(
+            f"none of the {len(found)} cases below {root} is {' or '.join(only or ())}",
+            cure="A case is named by its folder, or by one that holds it; * and ? match.",
+        )
     if not folders:
         raise InvalidRequestError(
             f"no case.json below {root}", cure="Name a folder with case folders, or `scenarios`."
         )
     return [CaseTask(folder, late_s, model) for folder in folders]
+
+
+def _is_named(case: Path, only: list[str]) -> bool:
+    """Whether one of the patterns is of the case's own folder or of one that holds it."""
+    return any(fnmatch.fnmatchcase(str(one), pattern) for one in (case, *case.parents) for pattern in only)
 
 
 def _end(report: EvaluationReport, where: Where, at_least: float) -> None:

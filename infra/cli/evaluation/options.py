@@ -41,7 +41,9 @@ Seed = Annotated[int, typer.Option(help="Scenarios: another seed is another set.
 Repeat = Annotated[int, typer.Option(help="Scenarios: so many seeds, one after the other.", min=1)]
 Only = Annotated[
     list[str] | None,
-    typer.Option(help="Scenarios: only those of this name or group; nab: only this method; * and ? match."),
+    typer.Option(
+        help="Scenarios: only those of this name or group; cases: of this folder; nab: only this method; * and ? match."
+    ),
 ]
 Listed = Annotated[bool, typer.Option("--list", help="Scenarios: list them, and run none.")]
 Late = Annotated[

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from infra.cli.exit_codes import ExitCode
 from infra.cli.main import app
+from schemas.errors import InvalidRequestError
 from tests.fakes.case_folder import write_case
 
 SHARED = Path(__file__).parents[4] / "shared" / "rca"
@@ -35,6 +36,26 @@ def test_each_case_is_a_line_that_a_scorer_reads(tmp_path: Path) -> None:
     assert busy["seconds"] > 0
     (dataset,) = json.loads(printed)["datasets"]
     assert (dataset["cases"], dataset["cause_found"], dataset["benign"]) == (2, 1, 1)
+
+
+def test_what_nobody_has_scored_is_neither_right_nor_wrong(tmp_path: Path) -> None:
+    write_case(tmp_path)
+    assert "1 investigated, not scored, " in _evaluate(tmp_path)[1]
+    assert "0 of 1 (0%) right, 1 not, " in _evaluate(tmp_path, "--score")[1]
+
+
+@pytest.mark.parametrize("name", ["made-up", "made-up/calm", "*/calm", "*"])
+def test_cases_are_chosen_by_their_folders(tmp_path: Path, name: str) -> None:
+    for case in ("busy-database", "calm"):
+        write_case(tmp_path, case, broken=case != "calm")
+    chosen = json.loads(_evaluate(tmp_path, "--only", name, "--json")[1])
+    assert chosen["cases"] == (1 if "calm" in name else 2)
+
+
+def test_no_case_of_that_name_is_told(tmp_path: Path) -> None:
+    write_case(tmp_path)
+    with pytest.raises(InvalidRequestError, match="none of the 1 cases"):
+        CliRunner().invoke(app, ["eval", str(tmp_path), "--only", "elsewhere"], catch_exceptions=False)
 
 
 def test_the_truth_changes_nothing(tmp_path: Path) -> None:
