@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 
 from agents.analysis.signals import IncidentData
@@ -80,11 +81,13 @@ async def answer(  # noqa: PLR0913 - the same in every evaluation but for one or
     tenant: str = "local",
     case: str = "case",
     alarmed: bool = True,
+    told_at: datetime | None = None,
     elapsed: Callable[[], float] = time.perf_counter,
 ) -> Answer:
     """Investigate the data's alarm: the same graph and nodes as in production, over ports that keep what is published.
 
-    Where nobody was `alarmed`, as if somebody asked by hand.
+    Where nobody was `alarmed`, as if somebody asked by hand. `told_at` is when the alarm was told, by our own clock; None where
+    that is the alarm's.
 
     Raises:
         IntegrityError: the graph ended without a report.
@@ -94,9 +97,8 @@ async def answer(  # noqa: PLR0913 - the same in every evaluation but for one or
     if not isinstance(publisher, CollectingPublisher):
         raise IntegrityError("an evaluation needs ports that keep what is published")
     begun = elapsed()
-    outcome = await _investigations(ports.settings).investigate(
-        request_for(data, tenant=tenant, case=case, alarmed=alarmed), ports
-    )
+    request = request_for(data, tenant=tenant, case=case, alarmed=alarmed, told_at=told_at)
+    outcome = await _investigations(ports.settings).investigate(request, ports)
     seconds = elapsed() - begun
     match outcome:
         case Reported(report=report, ranking=ranking):

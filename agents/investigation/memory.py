@@ -210,11 +210,16 @@ def settings_for(data: IncidentData, base: InvestigationSettings | None = None) 
 
 
 def request_for(
-    data: IncidentData, tenant: str = "local", case: str = "case", *, alarmed: bool = True
+    data: IncidentData,
+    tenant: str = "local",
+    case: str = "case",
+    *,
+    alarmed: bool = True,
+    told_at: datetime | None = None,
 ) -> InvestigationRequested:
     """Return the request that the data's alarm would make: one incident with one alarm, observed to the window's end.
 
-    Where nobody was `alarmed`, it is that of a person who wants to know.
+    Where nobody was `alarmed`, it is that of a person who wants to know. `told_at` is when it was made; None is at the alarm.
     """
     at = datetime.fromtimestamp(data.window.alarm_at, tz=UTC)
     service = data.alarm_service or UNKNOWN_SERVICE
@@ -238,7 +243,7 @@ def request_for(
         kind=RequestKind.TRIGGER if alarmed else RequestKind.MANUAL,
         policy="memory@1",
         observe_s=data.window.end - data.window.alarm_at,
-        requested_at=at,
+        requested_at=told_at or at,
     )
 
 

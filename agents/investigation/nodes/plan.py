@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypedDict
 
@@ -12,6 +12,7 @@ from agents.analysis.signals import Topology
 from agents.investigation.advice import ask
 from agents.investigation.context import RunContext
 from agents.investigation.costs import query_cost
+from agents.investigation.nodes.wait import LANDING
 from agents.investigation.prompts import known_names, planner_prompt
 from agents.investigation.state import (
     GatherTask,
@@ -26,9 +27,10 @@ from agents.llm.outputs import PlannedTask
 from agents.llm.roles import PLANNER
 from agents.ports import BudgetLevel
 from schemas.errors import UnavailableError
+from schemas.events.investigation import RequestKind
 from schemas.events.ledger import CostEntry
 
-__all__ = ["PlanDelta", "first_window", "merged", "near", "plan"]
+__all__ = ["PlanDelta", "first_window", "later", "merged", "near", "plan"]
 
 
 class PlanDelta(TypedDict, total=False):
@@ -48,6 +50,8 @@ async def plan(state: GraphState, context: RunContext) -> PlanDelta:
         again = Plan(window=window, tasks=_tasks(None), round=state.plan.round + 1)
         return {"plan": again}
     window = first_window(context)
+    if _told_late(window, context):
+        window = later(window, await _told_at(context), context.request.observe_s)
     topology, costs = await _topology(window, context)
     around = near(state.request.incident.services, topology, settings.neighbourhood)
     window, asked = await without_troubles(window, around, context)
@@ -77,6 +81,19 @@ def first_window(context: RunContext) -> LookWindow:
     )
 
 
+def later(window: LookWindow, told_at: datetime, observe_s: float) -> LookWindow:
+    """Return the window, ending `observe_s` after the alarm was told where the look would have been over before that.
+
+    Either it was told late, or its clock is behind: then the fault is later than the alarm says. What is told more than
+    the lead late is about the past: nobody's clock is that wrong for long, and what came of it has been looked at.
+    """
+    behind = told_at - window.alarm_at
+    observe = timedelta(seconds=observe_s)
+    if observe < behind <= window.alarm_at - window.start:
+        return window.model_copy(update={"end": told_at + observe})
+    return window
+
+
 def merged(tasks: Iterable[GatherTask]) -> tuple[GatherTask, ...]:
     """Return one task a source, in order of first appearance: the same window of a source is read once."""
     wanted: dict[Source, list[GatherTask]] = {}
@@ -97,6 +114,22 @@ def near(services: Sequence[str], topology: KnownTopology, hops: int) -> tuple[s
         frontier = {other for service in frontier for other in beside.get(service, ())} - reached
         reached = reached | frontier
     return tuple(sorted(reached))
+
+
+def _told_late(window: LookWindow, context: RunContext) -> bool:
+    """Whether it may have been: who asks by hand may ask about any time."""
+    return context.request.kind is not RequestKind.MANUAL and context.request.requested_at > window.end
+
+
+async def _told_at(context: RunContext) -> datetime:
+    """When the alarm was told, by the tenant's own time: in a replay that is behind the clock on the wall."""
+    request = context.request
+    try:
+        landed = await context.ports.freshness.landed_until(request.tenant, LANDING)
+    except UnavailableError:
+        return request.requested_at
+    reached = [one.event_time for one in landed.values() if one.event_time is not None]
+    return min(request.requested_at, max(reached, default=request.requested_at))
 
 
 def _union(tasks: Sequence[GatherTask]) -> tuple[str, ...] | None:

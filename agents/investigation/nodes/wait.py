@@ -88,8 +88,9 @@ class _Patience:
         self._context = context
         self._wanted = [source for source in LANDING if plan.task(source)]
         self._end = plan.window.end
-        first = first_alarm_at(context.request)
-        self._skew = max(context.request.requested_at - first, timedelta(0))
+        request = context.request
+        seen = self._end - timedelta(seconds=request.observe_s)
+        self._skew = max(request.requested_at - max(seen, first_alarm_at(request)), timedelta(0))
         self._passed_at: datetime | None = None
 
     async def late(self) -> tuple[Source, ...]:

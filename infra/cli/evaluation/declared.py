@@ -77,6 +77,11 @@ class Skewed:
     metrics: bool = True
     logs: bool = True
 
+    @property
+    def alarms(self) -> bool:
+        """Whether it stamps alarms too: one that stamps everything else does."""
+        return self.metrics and self.logs
+
 
 @dataclass(frozen=True, slots=True)
 class Sparse:

@@ -85,11 +85,14 @@ def _skewed(told: Recorded, skew: Skewed, service: str) -> Recorded:
     logs = (
         _moved(told.logs, service, lambda one: replace(one, time=one.time + by)) if skew.logs else told.logs
     )
-    both = skew.metrics and skew.logs
     alarms = (
-        _moved(told.alarms, service, lambda one: replace(one, time=one.time + by)) if both else told.alarms
+        _moved(told.alarms, service, lambda one: replace(one, time=one.time + by))
+        if skew.alarms
+        else told.alarms
     )
-    return replace(told, kpis=kpis, logs=logs, alarms=alarms, skew_s=max(told.skew_s, -by if both else 0.0))
+    return replace(
+        told, kpis=kpis, logs=logs, alarms=alarms, skew_s=max(told.skew_s, -by if skew.alarms else 0.0)
+    )
 
 
 def _moved(records: tuple[_R, ...], service: str, move: Callable[[_R], _R]) -> tuple[_R, ...]:

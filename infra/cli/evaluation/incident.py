@@ -11,7 +11,7 @@ from agents.analysis.findings import CauseKind, Source
 from agents.analysis.signals import AlarmRecord, IncidentData, Topology, Window
 from agents.evaluation.expectations import AcceptedCause, Expectation, ForbiddenClaim, RequiredEvidence
 from infra.cli.compose.windows import topology_of
-from infra.cli.evaluation.declared import Expect, LateAlarm, Scenario, Shows, Unreachable
+from infra.cli.evaluation.declared import Expect, LateAlarm, Scenario, Shows, Skewed, Unreachable
 from infra.cli.evaluation.impairments import impaired
 from infra.cli.evaluation.recorded import Recorded, recorded
 from infra.local.shop.staging import Role, Staged, above, stage
@@ -36,6 +36,8 @@ class PlayedIncident:
     cast: Mapping[Role, str]
     alarmed: bool
     """An alarm opened it; otherwise somebody asked."""
+    told_at: float
+    """When that was by our own clock, in unix seconds; the alarm's may be another."""
 
 
 def seed_of(scenario: Scenario, seed: int) -> int:
@@ -54,14 +56,16 @@ def play(scenario: Scenario, seed: int) -> PlayedIncident:
     opening = _opening(told, onset)
     alarm_at = (opening.time if opening else onset + scenario.asked_s) + late_s
     alarmed = opening.service if opening else ENTRY
+    told_at = alarm_at - _clock_of(alarmed, scenario, staged)
     return PlayedIncident(
-        data=_data(told, alarm_at, alarmed, opening.indicator if opening else ""),
+        data=_data(told, alarm_at, told_at, opening or AlarmRecord(time=alarm_at, service=ENTRY, name="")),
         unreachable=frozenset(
             source for one in scenario.seen if isinstance(one, Unreachable) for source in one.sources
         ),
         expected=_expected(scenario.expect, staged, alarmed),
         cast=staged.cast,
         alarmed=opening is not None,
+        told_at=told_at,
     )
 
 
@@ -71,16 +75,22 @@ def _opening(told: Recorded, onset: float) -> AlarmRecord | None:
     return min(firing, key=lambda one: one.time, default=None)
 
 
-def _data(told: Recorded, alarm_at: float, service: str, indicator: str) -> IncidentData:
+def _clock_of(service: str, scenario: Scenario, staged: Staged) -> float:
+    """By how much the clock that stamps its alarms is ahead; negative where it is behind."""
+    skews = [one for one in scenario.seen if isinstance(one, Skewed) and one.alarms]
+    return sum(one.seconds for one in skews if staged.cast[one.of] == service)
+
+
+def _data(told: Recorded, alarm_at: float, told_at: float, opening: AlarmRecord) -> IncidentData:
     start = alarm_at - LEAD_S
     window = Window(start - BASELINE_S, start, alarm_at + OBSERVE_S, alarm_at)
     topology = topology_of(shop_topology(TENANT)) if told.topology else Topology()
     return IncidentData(
         window=window,
-        alarm_service=service,
-        alarm_indicator=indicator,
+        alarm_service=opening.service,
+        alarm_indicator=opening.indicator,
         kpis=told.kpis,
-        alarms=tuple(one for one in told.alarms if one.time <= window.end),
+        alarms=tuple(one for one in told.alarms if one.time <= max(alarm_at, told_at) + OBSERVE_S),
         logs=told.logs,
         changes=told.changes,
         topology=topology,

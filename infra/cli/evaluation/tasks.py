@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from agents.evaluation.answers import Answer, answer
@@ -88,7 +89,12 @@ async def _performed(task: Task) -> Done:
                     away = UnreachableWindows(ports.windows, incident.unreachable)
                     ports = replace(ports, windows=away)
                 told = await answer(
-                    incident.data, ports, tenant=TENANT, case=f"{name}/{seed}", alarmed=incident.alarmed
+                    incident.data,
+                    ports,
+                    tenant=TENANT,
+                    case=f"{name}/{seed}",
+                    alarmed=incident.alarmed,
+                    told_at=datetime.fromtimestamp(incident.told_at, tz=UTC),
                 )
                 return _of_scenario(scenario, seed, incident, told)
 

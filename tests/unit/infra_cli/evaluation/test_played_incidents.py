@@ -96,3 +96,13 @@ def test_what_does_not_answer_is_told_to_the_ports() -> None:
     assert everything.unreachable == set(Source)
     assert everything.expected.verdicts == {Verdict.DATA_UNAVAILABLE}
     assert not everything.expected.healthy
+
+
+def test_an_alarm_by_another_clock_is_told_when_it_is_raised() -> None:
+    behind, ours = played("victim-behind"), played("slow-dependency")
+    ahead = played("culprit-ahead")
+
+    assert behind.told_at - behind.data.window.alarm_at == 30.0
+    assert ours.told_at == ours.data.window.alarm_at
+    assert ahead.told_at == ahead.data.window.alarm_at
+    assert ahead.data.alarm_service != ahead.cast[Role.CULPRIT]
