@@ -37,6 +37,7 @@ __all__ = [
     "Lease",
     "Published",
     "Publisher",
+    "QueryLimits",
     "Queued",
     "Runbooks",
     "Standing",
@@ -61,6 +62,19 @@ class Fetched(Generic[T_co]):
     """Event time up to which the source had landed; None where it is not known."""
     truncated: bool = False
     """There was more than the query's limit lets through."""
+    one_in: int = 1
+    """Where there was more and it was thinned out evenly: one of so many is here."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """How much one query may return, and how long the store may work on it."""
+
+    rows: int
+    """Log lines, changes, alarms, calls."""
+    samples: int
+    """Of all series of one answer together."""
+    seconds: float
 
 
 class Windows(Protocol):
@@ -68,7 +82,11 @@ class Windows(Protocol):
 
     Raises:
         UnavailableError: the store does not answer; the same call may succeed later.
+        TimeLimitError: the store ended the query at its limit of time.
     """
+
+    def within(self, limits: QueryLimits) -> Windows:
+        """Return the same telemetry, each query of it within these limits. What is cut by them is `truncated`."""
 
     async def kpis(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime

@@ -3,6 +3,7 @@
 TocsinError
 ├── RetryableError          the same call may succeed later: back off and pause, never dead-letter
 │   ├── UnavailableError      a dependency does not answer (broker, ClickHouse, Redis, SQL, model)
+│   │   └── TimeLimitError      it gave up at the time limit it was given
 │   ├── RateLimitedError      a dependency asks us to slow down
 │   └── LeaseLostError        another worker holds this investigation now
 └── TerminalError           the same call will fail again: refuse, dead-letter or report
@@ -28,6 +29,7 @@ __all__ = [
     "RateLimitedError",
     "RetryableError",
     "TerminalError",
+    "TimeLimitError",
     "TocsinError",
     "UnavailableError",
     "UnknownSchemaError",
@@ -48,6 +50,10 @@ class RetryableError(TocsinError):
 
 class UnavailableError(RetryableError):
     """A dependency does not answer."""
+
+
+class TimeLimitError(UnavailableError):
+    """A dependency worked as long as it may, and gave up: at once it would do so again."""
 
 
 class RateLimitedError(RetryableError):

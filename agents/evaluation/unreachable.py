@@ -8,7 +8,7 @@ from datetime import datetime
 
 from agents.analysis.findings import Source
 from agents.analysis.signals import AlarmRecord, CallStats, ChangeRecord, KpiSeries, LogRecord, Topology
-from agents.ports import Fetched, Windows
+from agents.ports import Fetched, QueryLimits, Windows
 from schemas.errors import UnavailableError
 
 __all__ = ["UnreachableWindows"]
@@ -20,6 +20,9 @@ class UnreachableWindows:
 
     windows: Windows
     away: frozenset[Source]
+
+    def within(self, limits: QueryLimits) -> UnreachableWindows:
+        return UnreachableWindows(self.windows.within(limits), self.away)
 
     async def kpis(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime

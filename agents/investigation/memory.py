@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -26,7 +28,7 @@ from agents.analysis.signals import (
 from agents.investigation.context import InvestigationPorts
 from agents.investigation.settings import InvestigationSettings
 from agents.investigation.state import UNKNOWN_SERVICE
-from agents.ports import Admitted, BudgetLevel, Denied, Fetched, Landed, Published, Trouble
+from agents.ports import Admitted, BudgetLevel, Denied, Fetched, Landed, Published, QueryLimits, Trouble
 from schemas import ids
 from schemas.control import Runbook
 from schemas.events.alarm import AlarmStatus, Severity
@@ -54,37 +56,47 @@ T = TypeVar("T", AlarmRecord, CallStats, ChangeRecord, LogRecord)
 
 @dataclass(frozen=True, slots=True)
 class MemoryWindows:
-    """`Windows` over one incident's data; the tenant is whoever asks."""
+    """`Windows` over one incident's data; the tenant is whoever asks. It answers at once: only rows and samples are limited."""
 
     data: IncidentData
+    limits: QueryLimits | None = None
+
+    def within(self, limits: QueryLimits) -> MemoryWindows:
+        return MemoryWindows(self.data, limits)
 
     async def kpis(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
     ) -> Fetched[KpiSeries]:
         wanted = [one for one in self.data.kpis if services is None or one.service in services]
         cut = [_cut(one, start.timestamp(), end.timestamp()) for one in wanted]
-        kept = tuple(one for one in cut if one.times.size)
-        return _answer("kpis", kept, sum(one.times.size for one in kept))
+        found = tuple(one for one in cut if one.times.size)
+        kept = found if self.limits is None else _up_to(self.limits.samples, found)
+        answer = _answer("kpis", kept, sum(one.times.size for one in kept))
+        return replace(answer, truncated=len(kept) < len(found))
 
     async def alarms(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
     ) -> Fetched[AlarmRecord]:
-        return _within("alarms", self.data.alarms, services, start, end)
+        found = _within("alarms", self.data.alarms, services, start, end)
+        return found if self.limits is None else _first(self.limits.rows, found)
 
     async def logs(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
     ) -> Fetched[LogRecord]:
-        return _within("logs", self.data.logs, services, start, end)
+        found = _within("logs", self.data.logs, services, start, end)
+        return found if self.limits is None else _thinned(self.limits.rows, found)
 
     async def changes(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
     ) -> Fetched[ChangeRecord]:
-        return _within("changes", self.data.changes, services, start, end)
+        found = _within("changes", self.data.changes, services, start, end)
+        return found if self.limits is None else _latest(self.limits.rows, found)
 
     async def calls(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
     ) -> Fetched[CallStats]:
-        return _within("calls", self.data.calls, services, start, end)
+        found = _within("calls", self.data.calls, services, start, end)
+        return found if self.limits is None else _first(self.limits.rows, found)
 
     async def topology(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
@@ -286,6 +298,26 @@ def _within(
         one for one in records if first <= one.time <= last and (services is None or one.service in services)
     )
     return _answer(name, kept, len(kept))
+
+
+def _up_to(samples: int, series: Sequence[KpiSeries]) -> tuple[KpiSeries, ...]:
+    """As many series, from the first on, as have no more samples together."""
+    together = itertools.accumulate(one.times.size for one in series)
+    return tuple(one for one, so_far in zip(series, together, strict=True) if so_far <= samples)
+
+
+def _first(rows: int, found: Fetched[T]) -> Fetched[T]:
+    return replace(found, items=found.items[:rows], truncated=len(found.items) > rows)
+
+
+def _latest(rows: int, found: Fetched[T]) -> Fetched[T]:
+    by_time = sorted(found.items, key=lambda one: one.time)
+    return replace(found, items=tuple(by_time[-rows:]), truncated=len(by_time) > rows)
+
+
+def _thinned(rows: int, found: Fetched[T]) -> Fetched[T]:
+    one_in = max(math.ceil(len(found.items) / rows), 1)
+    return replace(found, items=found.items[::one_in], truncated=one_in > 1, one_in=one_in)
 
 
 V = TypeVar("V")

@@ -35,6 +35,12 @@ class InvestigationSettings(Record):
     and of these earlier incidents are no normal life."""
     max_findings: Annotated[int, Field(ge=1)] = 500
     """Findings kept of one source, the strongest first."""
+    query_rows: Annotated[int, Field(ge=1)] = 50_000
+    """Log lines, changes or alarms that one query of a model may return."""
+    query_samples: Annotated[int, Field(ge=1)] = 500_000
+    """Samples that one query of a model may return, of all its series together."""
+    query_s: Annotated[float, Field(gt=0)] = 15.0
+    """How long the store may work on one query of a model; then it is ended there."""
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Below it nothing is called a cause."""
     reported_causes: Annotated[int, Field(ge=1)] = 3

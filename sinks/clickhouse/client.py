@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from clickhouse_connect import get_async_client
@@ -31,6 +31,7 @@ options.pd = options.pd_time_test = None
 # One insert becomes one block, so one part: it is there whole or not at all. In rows and in bytes.
 _ONE_BLOCK = {"max_insert_block_size": 16_777_216, "min_insert_block_size_rows": 16_777_216}
 _ONE_BLOCK |= {"min_insert_block_size_bytes": 4 * 1024**3}
+_QUERY_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class ClickHouseAddress:
     password: str = ""
     database: str = "default"
     connect_timeout_s: float = 5.0
-    query_timeout_s: float = 60.0
+    query_timeout_s: float = _QUERY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +74,27 @@ class ClickHouse:
     """
 
     def __init__(
-        self, client: AsyncClient, recorder: Recorder, elapsed: Callable[[], float] = time.perf_counter
+        self,
+        client: AsyncClient,
+        recorder: Recorder,
+        elapsed: Callable[[], float] = time.perf_counter,
+        query_timeout_s: float = _QUERY_S,
     ) -> None:
         self._client = client
+        self._query_timeout_s = query_timeout_s
         self._recorder = recorder
         self._elapsed = elapsed
 
     async def query(self, query: Query) -> Rows:
-        """Run a SELECT to its end and return all its rows: the query itself carries the limit."""
+        """Run a SELECT to its end and return all its rows: the query itself carries the limit.
+
+        ClickHouse ends what takes longer than `query.seconds`: work that nobody waits for any more would slow the rest.
+        """
         sql = query.rendered()
+        limit = {"max_execution_time": query.seconds or self._query_timeout_s}
         started = self._elapsed()
         with translated(query.name):
-            result = await self._client.query(query.sql, parameters=query.bound())
+            result = await self._client.query(query.sql, parameters=query.bound(), settings=limit)
         seconds = self._elapsed() - started
         self._recorder.observe(QUERY_SECONDS, seconds, query=query.name)
         rows = tuple(dict(zip(result.column_names, row, strict=True)) for row in result.result_rows)
@@ -126,7 +136,7 @@ async def open_clickhouse(
     with translated(f"connect to {address.url}"):
         client = await _connect(address)
     try:
-        yield ClickHouse(client, recorder or NullRecorder())
+        yield ClickHouse(client, recorder or NullRecorder(), query_timeout_s=address.query_timeout_s)
     finally:
         await client.close()
 

@@ -17,6 +17,7 @@ from schemas.errors import (
     InvalidEventError,
     RateLimitedError,
     TerminalError,
+    TimeLimitError,
     TocsinError,
     UnavailableError,
 )
@@ -25,9 +26,9 @@ __all__ = ["translated"]
 
 # Numbers of ClickHouse's ErrorCodes.cpp.
 _BUSY = frozenset({202, 252, 439, 745})  # too many queries, too many parts, no thread, server overloaded
+_OVER_TIME = frozenset({159, 160})  # TIMEOUT_EXCEEDED, TOO_SLOW: by ClickHouse's own forecast
 _PASSING = frozenset(
     {
-        159,  # TIMEOUT_EXCEEDED
         209,  # SOCKET_TIMEOUT
         210,  # NETWORK_ERROR
         236,  # ABORTED
@@ -51,7 +52,7 @@ def translated(what: str) -> Iterator[None]:
     """Raise what goes wrong inside as an error of schemas.errors; `what` names the attempt for the message.
 
     Raises:
-        UnavailableError, RateLimitedError: the same call may succeed later.
+        UnavailableError, RateLimitedError: the same call may succeed later. TimeLimitError: ClickHouse ended the query.
         ConfigurationError: wrong credentials, a missing database, tables that were not migrated.
         InvalidEventError: a value that its column cannot hold.
         TerminalError: ClickHouse refuses the statement.
@@ -72,6 +73,8 @@ def _of(error: Error, what: str) -> TocsinError:
         return ConfigurationError(message, cure=_CURES[code])
     if code in _BUSY:
         return RateLimitedError(message)
+    if code in _OVER_TIME:
+        return TimeLimitError(message)
     if code in _PASSING:
         return UnavailableError(message)
     # Without a code the server has not spoken: the connection failed, or broke in the middle.

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from schemas.errors import InvalidRequestError
 
-__all__ = ["Answer", "Parameter", "Query", "QueryInfo"]
+__all__ = ["Answer", "Limit", "Parameter", "Query", "QueryInfo"]
 
 Parameter = str | int | float | datetime | tuple[str, ...]
 """What a placeholder may be filled with; a datetime needs a time zone."""
@@ -41,20 +41,36 @@ class QueryInfo:
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[_Row]):
-    """Rows and how they were got. `truncated`: the row limit was reached, there may be more."""
+    """Rows and how they were got. `truncated`: the row limit was reached, there may be more.
+
+    `one_in`: these are every so many-th of what there is.
+    """
 
     rows: tuple[_Row, ...]
     info: QueryInfo
     truncated: bool = False
+    one_in: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many rows a query may return, and after how many seconds ClickHouse ends it; None: as any other query."""
+
+    rows: int
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """`sql` holds ClickHouse placeholders (`{tenant:String}`); `name` is its label in metrics."""
+    """`sql` holds ClickHouse placeholders (`{tenant:String}`); `name` is its label in metrics.
+
+    After `seconds` the server ends it (TimeLimitError); None: when the client's own patience ends.
+    """
 
     name: str
     sql: str
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    seconds: float | None = None
 
     def rendered(self) -> str:
         """The SQL with literals for placeholders: the same rows when pasted into any client.

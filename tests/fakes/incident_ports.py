@@ -20,7 +20,7 @@ from agents.investigation.memory import (
 )
 from agents.investigation.settings import InvestigationSettings
 from agents.investigation.state import GraphState
-from agents.ports import Admitted, BudgetLevel, Denied, Landed, Published
+from agents.ports import Admitted, BudgetLevel, Denied, Landed, Published, QueryLimits
 from schemas.errors import UnavailableError
 from schemas.events.evidence import Evidence
 from schemas.events.investigation import InvestigationRequested, InvestigationStatus
@@ -120,6 +120,9 @@ class UnreachableWindows:
         self._windows = MemoryWindows(data)
         self._left = dict(failures)
         self.asked: list[str] = []
+
+    def within(self, limits: QueryLimits) -> UnreachableWindows:
+        return self
 
     def __getattr__(self, name: str) -> Any:
         async def ask(*args: Any) -> Any:

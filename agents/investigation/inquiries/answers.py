@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar, assert_never
+from typing import Final, Generic, TypeVar, assert_never
 
 from agents.analysis.findings import Finding, FindingKind, Source
 from agents.investigation.context import RunContext
 from agents.investigation.costs import query_cost
+from agents.investigation.cuts import left_out
 from agents.investigation.evidence import evidence_of
 from agents.investigation.inquiries.asking import Inquiry, LookAt, told
 from agents.investigation.inquiries.facts import (
@@ -23,8 +24,8 @@ from agents.investigation.inquiries.facts import (
 from agents.investigation.nodes.gathering import Fetch
 from agents.investigation.state import GraphState, LookWindow
 from agents.investigation.support import accuses
-from agents.ports import Fetched
-from schemas.errors import IntegrityError, LeaseLostError, RetryableError
+from agents.ports import Fetched, QueryLimits
+from schemas.errors import IntegrityError, LeaseLostError, RetryableError, TimeLimitError
 from schemas.events.evidence import Evidence
 from schemas.events.ledger import CostEntry
 
@@ -32,8 +33,8 @@ __all__ = ["Answer", "answer"]
 
 T = TypeVar("T")
 
-_SECONDS = 15.0
-_MOST_ROWS = 50_000
+_GRACE_S: Final = 5.0
+"""How much longer than the store may work its answer may be on its way."""
 _SOURCES = {
     LookAt.KPIS: Source.KPIS,
     LookAt.LOGS: Source.LOGS,
@@ -51,31 +52,38 @@ class Answer:
 
 
 async def answer(inquiry: Inquiry, number: int, state: GraphState, context: RunContext) -> Answer:
-    """Answer one inquiry; `number` counts them over the investigation. At most `_SECONDS` and `_MOST_ROWS` items.
+    """Answer one inquiry; `number` counts them over the investigation.
+
+    The store keeps to the settings' limits of rows, samples and seconds; what it left out is told.
 
     A source that does not answer in time is an answer too. Raises RetryableError while the step has another try.
     """
     if state.plan is None:
         raise IntegrityError("an inquiry came before plan")
-    window, ports = state.plan.window, context.ports
+    window, windows = state.plan.window, context.ports.windows.within(_limits(context))
     start = window.start.timestamp()
     match inquiry.look_at:
         case LookAt.KPIS:
-            asked = _Question(inquiry, number, window, ports.windows.kpis)
+            asked = _Question(inquiry, number, window, windows.kpis)
             return await asked.put(lambda items: kpi_facts(inquiry, items, start), context)
         case LookAt.LOGS:
-            asked_logs = _Question(inquiry, number, window, ports.windows.logs)
+            asked_logs = _Question(inquiry, number, window, windows.logs)
             return await asked_logs.put(lambda items: log_facts(inquiry, items, start), context)
         case LookAt.CHANGES:
-            asked_changes = _Question(inquiry, number, window, ports.windows.changes)
+            asked_changes = _Question(inquiry, number, window, windows.changes)
             return await asked_changes.put(lambda items: change_facts(inquiry, items), context)
         case LookAt.ALARMS:
-            asked_alarms = _Question(inquiry, number, window, ports.windows.alarms)
+            asked_alarms = _Question(inquiry, number, window, windows.alarms)
             return await asked_alarms.put(lambda items: alarm_facts(inquiry, items), context)
         case LookAt.NEIGHBOURS:
             return _neighbours(inquiry, window, state, context)
         case _:
             assert_never(inquiry.look_at)
+
+
+def _limits(context: RunContext) -> QueryLimits:
+    settings = context.settings
+    return QueryLimits(settings.query_rows, settings.query_samples, settings.query_s)
 
 
 class _Question(Generic[T]):
@@ -90,25 +98,27 @@ class _Question(Generic[T]):
         if isinstance(fetched, str):
             finding = _finding(self._inquiry, FindingKind.UNREACHABLE, fetched, {"reason": fetched})
             return Answer(evidence_of(finding, self._window, None, context), None, empty=True)
-        found = await asyncio.to_thread(facts, fetched.items[:_MOST_ROWS])
-        cut = fetched.truncated or len(fetched.items) > _MOST_ROWS
-        said = f"{found.statement} (there is more than one query reads)" if cut else found.statement
-        finding = _finding(self._inquiry, FindingKind.ANSWER, said, {**found.figures, "found": found.found})
+        found = await asyncio.to_thread(facts, fetched.items)
+        part = left_out(_SOURCES[self._inquiry.look_at], fetched)
+        cut = f" (there is more than one query reads: {part})" if fetched.truncated else ""
+        finding = _finding(
+            self._inquiry, FindingKind.ANSWER, found.statement + cut, {**found.figures, "found": found.found}
+        )
         cost = query_cost(f"inquire.{self._inquiry.look_at}", self._number, fetched, context)
         return Answer(evidence_of(finding, self._window, fetched, context), cost, empty=not found.found)
 
     async def _fetched(self, context: RunContext) -> Fetched[T] | str:
         """What the source answers, or why it does not."""
-        one = self._inquiry
+        one, seconds = self._inquiry, context.settings.query_s
         try:
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(seconds + _GRACE_S):
                 return await self._fetch(
                     context.request.tenant, [one.service] if one.service else None, one.since, one.until
                 )
         except LeaseLostError:
             raise
-        except TimeoutError:
-            return f"Asked for {told(one)}: no answer in {_SECONDS:.0f} s"
+        except (TimeLimitError, TimeoutError):
+            return f"Asked for {told(one)}: no answer in {seconds:g} s"
         except RetryableError as error:
             if not context.last_try:
                 raise

@@ -13,6 +13,7 @@ from agents.analysis.findings import Finding, FindingKind, Source
 from agents.analysis.signals import Window
 from agents.investigation.context import RunContext
 from agents.investigation.costs import query_cost
+from agents.investigation.cuts import cut_short
 from agents.investigation.evidence import evidence_of, fingerprint, unreachable
 from agents.investigation.picture import Picture
 from agents.investigation.state import GatherTask, LookWindow, marks
@@ -68,7 +69,7 @@ async def gather(
     cost = query_cost(f"{order.purpose}{source}", max(order.round, 1), fetched, context)
     findings = await asyncio.to_thread(analyse, fetched.items, order.window.signal())
     if fetched.truncated:
-        findings = [*findings, _cut_short(source, len(fetched.items))]
+        findings = [*findings, cut_short(source, fetched)]
     return await published(findings, order, fetched, (cost,), context)
 
 
@@ -113,17 +114,6 @@ def _is_known(evidence: Evidence, order: GatherOrder) -> bool:
     # The fingerprint of what is new need not be taken.
     known = order.known.get(evidence.event_id)
     return known is not None and known == fingerprint(evidence)
-
-
-def _cut_short(source: Source, read: int) -> Finding:
-    return Finding(
-        source=source,
-        kind=FindingKind.NO_DATA,
-        service="",
-        subject="||cut_short",
-        statement=f"There is more of {source} than one query reads: what lies beyond the first {read} was not seen",
-        data={"read": read},
-    )
 
 
 def _strongest(findings: Sequence[Finding], limit: int) -> Sequence[Finding]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 from agents.analysis.signals import AlarmRecord, CallStats, ChangeRecord, KpiSeries, LogRecord, Topology
-from agents.ports import Fetched
+from agents.ports import Fetched, QueryLimits
 from infra.runtime.sql import ControlStore
 from schemas.control import ServiceTopology
 from schemas.events import AlarmStatus
@@ -15,52 +15,65 @@ from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.queries import windows as telemetry
 from sinks.clickhouse.queries.alarms import AlarmRow, alarm_window
 from sinks.clickhouse.queries.conditions import Scope
-from sinks.clickhouse.query import QueryInfo
+from sinks.clickhouse.query import Answer, Limit
 
 __all__ = ["ClickHouseWindows", "topology_of"]
 
 _T = TypeVar("_T")
+_Row = TypeVar("_Row")
 _NO_CALLS = "-- call statistics are not collected: no topic carries them"
+
+
+class _Limit(TypedDict, total=False):
+    limit: Limit
 
 
 class ClickHouseWindows:
     """Satisfies agents.ports.Windows. Every method may raise UnavailableError."""
 
-    def __init__(self, clickhouse: ClickHouse, control: ControlStore) -> None:
+    def __init__(
+        self, clickhouse: ClickHouse, control: ControlStore, limits: QueryLimits | None = None
+    ) -> None:
         self._clickhouse = clickhouse
         self._control = control
+        # Without limits each query keeps to its own.
+        self._rows: _Limit = {"limit": Limit(limits.rows, limits.seconds)} if limits else {}
+        self._samples: _Limit = {"limit": Limit(limits.samples, limits.seconds)} if limits else {}
+
+    def within(self, limits: QueryLimits) -> ClickHouseWindows:
+        return ClickHouseWindows(self._clickhouse, self._control, limits)
 
     async def kpis(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
     ) -> Fetched[KpiSeries]:
-        found = await telemetry.kpi_window(self._clickhouse, Scope(tenant, start, end), services=services)
-        return _fetched(tuple(_series(row) for row in found.rows), found.info)
+        found = await telemetry.kpi_window(
+            self._clickhouse, Scope(tenant, start, end), services=services, **self._samples
+        )
+        return _fetched(found, _series)
 
     async def alarms(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
     ) -> Fetched[AlarmRecord]:
-        found = await alarm_window(self._clickhouse, Scope(tenant, start, end), services=services)
-        return _fetched(tuple(_alarm(row) for row in found.rows), found.info)
+        found = await alarm_window(
+            self._clickhouse, Scope(tenant, start, end), services=services, **self._rows
+        )
+        return _fetched(found, _alarm)
 
     async def logs(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
     ) -> Fetched[LogRecord]:
-        found = await telemetry.log_window(self._clickhouse, Scope(tenant, start, end), services=services)
-        lines = tuple(
-            LogRecord(row.at.timestamp(), row.service, row.message, row.severity.value, row.trace_id)
-            for row in found.rows
+        found = await telemetry.log_window(
+            self._clickhouse, Scope(tenant, start, end), services=services, **self._rows
         )
-        return _fetched(lines, found.info)
+        return _fetched(found, _line)
 
     async def changes(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
     ) -> Fetched[ChangeRecord]:
-        found = await telemetry.change_window(self._clickhouse, Scope(tenant, start, end), services=services)
-        changes = tuple(
-            ChangeRecord(row.occurred_at.timestamp(), row.service, row.kind.value, row.title, row.event_id)
-            for row in found.rows
+        found = await telemetry.change_window(
+            self._clickhouse, Scope(tenant, start, end), services=services, **self._rows
         )
-        return _fetched(changes, found.info)
+        return _fetched(found, _change)
 
     async def calls(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
@@ -86,8 +99,23 @@ def topology_of(known: ServiceTopology) -> Topology:
     return Topology(calls=calls, nodes=nodes, hosted_on=dict(known.hosts))
 
 
-def _fetched(items: tuple[_T, ...], info: QueryInfo) -> Fetched[_T]:
-    return Fetched(items, info.sql, info.rows_read, round(info.duration_ms))
+def _fetched(found: Answer[_Row], item: Callable[[_Row], _T]) -> Fetched[_T]:
+    return Fetched(
+        tuple(item(row) for row in found.rows),
+        found.info.sql,
+        found.info.rows_read,
+        round(found.info.duration_ms),
+        truncated=found.truncated,
+        one_in=found.one_in,
+    )
+
+
+def _line(row: telemetry.LogRow) -> LogRecord:
+    return LogRecord(row.at.timestamp(), row.service, row.message, row.severity.value, row.trace_id)
+
+
+def _change(row: telemetry.ChangeRow) -> ChangeRecord:
+    return ChangeRecord(row.occurred_at.timestamp(), row.service, row.kind.value, row.title, row.event_id)
 
 
 def _series(row: telemetry.KpiSeries) -> KpiSeries:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from schemas.events import AlarmStatus, Decision, Severity
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.queries.conditions import Scope, among, both, bounds
-from sinks.clickhouse.query import Answer, Query
+from sinks.clickhouse.query import Answer, Limit, Query
 
 __all__ = ["AlarmRow", "TakenDecision", "alarm_row", "alarm_window"]
+
+
+_MOST: Final = Limit(20_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +74,19 @@ async def alarm_window(
     *,
     services: Collection[str] | None = None,
     names: Collection[str] | None = None,
-    limit: int = 20_000,
+    limit: Limit = _MOST,
 ) -> Answer[AlarmRow]:
-    """Return alarm events of one tenant in [start, end], firing and cleared, in order of event time, each once."""
+    """Return alarm events of one tenant in [start, end], firing and cleared, in order of event time, each once.
+
+    The first so many: what a storm began with tells most.
+    """
     where = both(bounds(scope, "occurred_at"), among("service", services), among("name", names))
-    query = Query("alarm_window", _ALARMS.format(where=where.sql), {**where.parameters, "limit": limit})
-    found = await clickhouse.query(query)
+    parameters = {**where.parameters, "limit": limit.rows}
+    found = await clickhouse.query(
+        Query("alarm_window", _ALARMS.format(where=where.sql), parameters, limit.seconds)
+    )
     rows = tuple(alarm_row(row) for row in found.rows)
-    return Answer(rows, found.info, len(rows) >= limit)
+    return Answer(rows, found.info, len(rows) >= limit.rows)
 
 
 def alarm_row(row: Mapping[str, Any]) -> AlarmRow:

@@ -13,6 +13,7 @@ from agents.investigation.memory import MemoryRunbooks, MemoryWindows, memory_po
 from agents.investigation.outcomes import Reported
 from agents.investigation.run import Investigations
 from agents.llm.neutral import hidden, one_line
+from agents.ports import QueryLimits
 from schemas.events.report import Report
 from tests.fakes.incident_ports import quick
 from tests.fakes.injection.carriers import CANARY, Attack, Planted
@@ -126,6 +127,9 @@ class _Windows:
     def __init__(self, data: IncidentData) -> None:
         self._inner, self._data = MemoryWindows(data), data
         self._asked: list[tuple[Any, ...]] = []
+
+    def within(self, limits: QueryLimits) -> _Windows:
+        return self
 
     def __getattr__(self, name: str) -> Any:
         def ask(*arguments: Any) -> Any:

@@ -25,7 +25,7 @@ from agents.investigation.memory import CollectingPublisher, MemoryWindows, memo
 from agents.investigation.outcomes import Reported
 from agents.investigation.run import Investigations
 from agents.llm.journal import InMemoryJournal
-from agents.ports import Admitted, BudgetLevel, Published
+from agents.ports import Admitted, BudgetLevel, Published, QueryLimits
 from schemas.errors import LeaseLostError
 from schemas.events.evidence import Evidence
 from schemas.events.investigation import InvestigationStatus
@@ -70,6 +70,9 @@ class Windows:
     def __init__(self, data: IncidentData) -> None:
         self._inner = MemoryWindows(data)
         self.asked: list[tuple[str, Any]] = []
+
+    def within(self, limits: QueryLimits) -> Windows:
+        return self
 
     def __getattr__(self, name: str) -> Any:
         def ask(*arguments: Any) -> Any:

@@ -25,7 +25,7 @@ from sinks.clickhouse.landing import ClickHouseLanding
 from sinks.clickhouse.queries.alarms import alarm_window
 from sinks.clickhouse.queries.conditions import Scope
 from sinks.clickhouse.queries.windows import change_window, kpi_window, log_window, watermark
-from sinks.clickhouse.query import Answer, Query
+from sinks.clickhouse.query import Answer, Limit, Query
 from tests.fakes.full_events import AWKWARD, LABELS, NOON, alarm, at, change, decision, kpis, logs
 from tests.integration.sinks.samples import land
 
@@ -117,11 +117,37 @@ async def test_windows_say_when_their_limit_was_reached(
     await land(landing, kpis(tenant, series=(_samples("cpu", range(10)),)))
     await land(landing, *(change(tenant, occurred_at=at(n)) for n in range(5)))
 
-    samples = await kpi_window(clickhouse, _scope(tenant, -1), limit=4)
-    changes = await change_window(clickhouse, _scope(tenant), limit=3)
+    samples = await kpi_window(clickhouse, _scope(tenant, -1), limit=Limit(4))
+    changes = await change_window(clickhouse, _scope(tenant), limit=Limit(3))
 
     assert (len(samples.rows[0].values), samples.truncated) == (4, True)
     assert (len(changes.rows), changes.truncated) == (3, True)
+
+
+async def test_of_too_many_changes_the_latest_are_returned_in_order(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    await land(landing, *(change(tenant, occurred_at=at(n)) for n in (4, 1, 3, 0, 2)))
+
+    changes = await change_window(clickhouse, _scope(tenant, -1), limit=Limit(3))
+
+    assert [row.occurred_at for row in changes.rows] == [at(2), at(3), at(4)]
+
+
+async def test_of_too_many_lines_the_same_few_are_returned_each_time_also_when_landed_twice(
+    clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str
+) -> None:
+    lines = tuple(LogLine(at=at(n / 10), message=f"line {n}") for n in range(500))
+    await land(landing, logs(tenant, records=lines), first=0)
+
+    once = await log_window(clickhouse, _scope(tenant), limit=Limit(100))
+    await land(landing, logs(tenant, records=lines), first=1)
+    twice = await log_window(clickhouse, _scope(tenant), limit=Limit(200))
+
+    assert (once.one_in, once.truncated) == (6, True)
+    assert 0 < len(once.rows) <= 100
+    assert (twice.one_in, twice.rows) == (once.one_in, once.rows)
+    assert max(row.at for row in once.rows) > at(30)
 
 
 async def test_log_window_returns_lines_in_order_once(

@@ -53,7 +53,16 @@ def client(driver: Driver, recorder: ListRecorder | None = None) -> ClickHouse:
 async def test_a_query_sends_its_parameters_apart_from_its_sql() -> None:
     driver = Driver()
     await client(driver).query(Query("q", "SELECT {a:String}", {"a": "it's"}))
-    assert driver.calls == [("query", ("SELECT {a:String}",), {"parameters": {"a": "it's"}})]
+    ((name, arguments, named),) = driver.calls
+    assert (name, arguments, named["parameters"]) == ("query", ("SELECT {a:String}",), {"a": "it's"})
+
+
+@pytest.mark.parametrize(("seconds", "limit"), [(1.5, 1.5), (None, ClickHouseAddress("").query_timeout_s)])
+async def test_a_query_tells_the_server_when_to_end_it(seconds: float | None, limit: float) -> None:
+    driver = Driver()
+    await client(driver).query(Query("q", "SELECT 1", seconds=seconds))
+    ((_, _, named),) = driver.calls
+    assert named["settings"] == {"max_execution_time": limit}
 
 
 async def test_rows_are_by_name_and_come_with_how_they_were_got() -> None:

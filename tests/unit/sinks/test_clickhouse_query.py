@@ -11,6 +11,7 @@ from schemas.errors import (
     InvalidRequestError,
     RateLimitedError,
     TerminalError,
+    TimeLimitError,
     TocsinError,
     UnavailableError,
 )
@@ -63,7 +64,8 @@ def test_an_instant_keeps_its_microseconds() -> None:
     [
         (DatabaseError("parts", code=252), RateLimitedError),
         (DatabaseError("memory", code=241), UnavailableError),
-        (DatabaseError("slow", code=159), UnavailableError),
+        (DatabaseError("slow", code=159), TimeLimitError),
+        (DatabaseError("hopeless", code=160), TimeLimitError),
         (DatabaseError("who", code=516), ConfigurationError),
         (DatabaseError("table", code=60), ConfigurationError),
         (DatabaseError("database", code=81), ConfigurationError),

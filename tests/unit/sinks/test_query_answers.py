@@ -29,7 +29,7 @@ from sinks.clickhouse.queries.investigations import (
 from sinks.clickhouse.queries.landed import buried_offsets, existing_evidence, landed_offsets
 from sinks.clickhouse.queries.reports import get_report, incident_history, list_reports
 from sinks.clickhouse.queries.windows import change_window, kpi_window, log_window, watermark
-from sinks.clickhouse.query import Answer
+from sinks.clickhouse.query import Answer, Limit
 from tests.fakes.clickhouse_answers import AnsweringClickHouse
 from tests.fakes.full_events import dead_letter, incident, report
 
@@ -111,6 +111,7 @@ LOG = {
     "entity": "",
     "trace_id": "",
     "attributes": {},
+    "one_in": 1,
 }
 CHANGE = {
     "event_id": "chg_1",
@@ -145,12 +146,26 @@ async def test_lines_and_changes_are_values() -> None:
 @pytest.mark.parametrize(("limit", "truncated"), [(1, True), (2, True), (3, False)])
 async def test_an_answer_at_its_limit_may_be_cut(limit: int, truncated: bool) -> None:
     asks: Sequence[Awaitable[Answer[Any]]] = (
-        log_window(answering(LOG, LOG), SCOPE, limit=limit),
-        change_window(answering(CHANGE, CHANGE), SCOPE, limit=limit),
-        alarm_window(answering(ALARM, ALARM), SCOPE, limit=limit),
+        change_window(answering(CHANGE, CHANGE), SCOPE, limit=Limit(limit)),
+        alarm_window(answering(ALARM, ALARM), SCOPE, limit=Limit(limit)),
     )
     for ask in asks:
         assert (await ask).truncated is truncated
+
+
+@pytest.mark.parametrize("one_in", [1, 7])
+async def test_lines_say_one_of_how_many_they_are(one_in: int) -> None:
+    answer = await log_window(answering({**LOG, "one_in": one_in}), SCOPE)
+    assert (answer.one_in, answer.truncated) == (one_in, one_in > 1)
+
+
+@pytest.mark.parametrize("window", [kpi_window, log_window, change_window, alarm_window])
+async def test_a_window_passes_its_limits_on(window: Any) -> None:
+    clickhouse = AnsweringClickHouse()
+    await window(clickhouse, SCOPE, limit=Limit(123, 4.5))
+    (query,) = clickhouse.queries
+    assert (query.parameters["limit"], query.seconds) == (123, 4.5)
+    assert "LIMIT 123" in query.rendered()
 
 
 def series(**changes: Any) -> dict[str, Any]:
@@ -169,7 +184,7 @@ async def test_series_are_arrays_with_gaps() -> None:
 @pytest.mark.parametrize(("limit", "truncated"), [(6, True), (7, False)])
 async def test_a_windows_limit_counts_samples_not_series(limit: int, truncated: bool) -> None:
     both = answering(series(values=[1.0] * 3), series(metric="rps", values=[1.0] * 3))
-    assert (await kpi_window(both, SCOPE, limit=limit)).truncated is truncated
+    assert (await kpi_window(both, SCOPE, limit=Limit(limit))).truncated is truncated
 
 
 @pytest.mark.parametrize(("landed", "latest"), [(0, None), (3, END)])
