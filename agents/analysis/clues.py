@@ -34,6 +34,8 @@ _LOG_WEIGHT = {
     (FindingKind.LOG_RATE_CHANGE, 1): (0.3, CauseKind.UNKNOWN, True),
     (FindingKind.LOG_RATE_CHANGE, -1): (1.8, CauseKind.ERRORS, True),
 }
+# Of these the part that others further down are to answer for is taken off already.
+_OF_CALLS = frozenset({FindingKind.CALL_LATENCY, FindingKind.CALL_FAILURES})
 _CHANGE_KIND = {"deploy": CauseKind.DEPLOY, "config": CauseKind.CONFIG, "flag": CauseKind.CONFIG}
 
 
@@ -143,7 +145,7 @@ def _kpi_clue(finding: Finding) -> Clue:
     weight *= _BELOW_NOTABLE if finding.kind is FindingKind.NORMAL else 1.0
     weight *= _GONE if is_gone(finding) else 1.0
     waits = kind in SYMPTOMS | WAITING or bool(finding.data.get("starved"))
-    own = not waits or finding.kind is FindingKind.CALL_LATENCY
+    own = not waits or finding.kind in _OF_CALLS
     return Clue(
         finding.service,
         kind,

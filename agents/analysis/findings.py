@@ -42,6 +42,7 @@ class FindingKind(StrEnum):
     ERROR_BURST = "error_burst"
     RECENT_CHANGE = "recent_change"
     CALL_LATENCY = "call_latency"
+    CALL_FAILURES = "call_failures"
     UPSTREAM_ANOMALY = "upstream_anomaly"
     SYMPTOM = "symptom"
     LEARNED_CALL = "learned_call"

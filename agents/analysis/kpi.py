@@ -40,8 +40,9 @@ def analyse_kpis(kpis: Sequence[KpiSeries], window: Window) -> tuple[Finding, ..
 
     A service's `normal` finding carries its strongest score (below 1), so that weak evidence can still order a
     tail. Series with too few healthy samples are skipped; without any usable series the answer is one `no_data`
-    finding. Of several series of one name (by label) the strongest is told.
+    finding. Of several series of one name (by label) the strongest is told. Buckets of histograms are no measurement.
     """
+    kpis = [one for one in kpis if "le" not in one.labels]
     grids = grids_of(sorted(kpis, key=lambda k: (k.service, k.metric, sorted(k.labels.items()))))
     shifts = _strongest(shift for grid in grids for shift in measured(grid, window))
     if not shifts:

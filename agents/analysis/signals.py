@@ -100,7 +100,10 @@ class ChangeRecord:
 
 @dataclass(frozen=True, slots=True)
 class CallStats:
-    """Calls of one operation in one interval: count and latency percentiles in milliseconds; `caller` may be empty."""
+    """Calls of one operation in one interval: count and latency percentiles in milliseconds; `caller` may be empty.
+
+    `failed` of them failed; 0 where that is not told.
+    """
 
     time: float
     service: str
@@ -109,6 +112,7 @@ class CallStats:
     count: float
     p50_ms: float
     p95_ms: float
+    failed: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

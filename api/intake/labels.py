@@ -9,7 +9,7 @@ from api.intake.limits import Limits
 from api.intake.refusal import ItemError, ItemReason
 from schemas.events import Severity
 
-__all__ = ["UNKNOWN", "check_labels", "entity_of", "host_of", "service_of", "severity_of"]
+__all__ = ["UNKNOWN", "called_service", "check_labels", "entity_of", "host_of", "service_of", "severity_of"]
 
 UNKNOWN: Final = "unknown"
 """The service of what does not name one: it is kept all the same."""
@@ -31,6 +31,7 @@ _SERVICE: Final = (
     "job",
 )
 """In order of precedence: what teams name themselves before what an orchestrator or a scrape names."""
+_SERVICE_GRAPH: Final = "traces_service_graph_"
 _ENTITY: Final = ("pod", "k8s.pod.name", "service.instance.id", "instance", "device")
 _HOST: Final = ("node", "host", "hostname", "nodename", "kubernetes_node", "k8s.node.name", "host.name")
 _SEVERITY: Final = ("severity", "level", "priority")
@@ -52,6 +53,14 @@ _SEVERITIES: Final[Mapping[str, Severity]] = {
 def service_of(labels: Mapping[str, str]) -> str:
     """Return the service that the labels name, by the precedence above, at most 256 characters; else `unknown`."""
     return _first(labels, _SERVICE)[:_NAME] or UNKNOWN
+
+
+def called_service(metric: str, labels: Mapping[str, str]) -> str:
+    """Return whom a service-graph metric is about: the one called, not what counted its calls. Empty for other metrics.
+
+    The names are those of the OpenTelemetry Collector's `servicegraph` connector and of Grafana Tempo.
+    """
+    return labels.get("server", "")[:_NAME] if metric.startswith(_SERVICE_GRAPH) else ""
 
 
 def entity_of(labels: Mapping[str, str]) -> str:

@@ -17,6 +17,7 @@ from opentelemetry.proto.metrics.v1 import metrics_pb2 as otlp
 from api.intake.columns import KpiColumns, SeriesName
 from api.intake.counters import Growth, Reading
 from api.intake.histograms import quantile
+from api.intake.labels import called_service
 from api.intake.moments import checked_ms
 from api.intake.otlp import Encoding, attributes, origin_labels, read_request, service_name
 from api.intake.parsed import Arrival, Item, Parsed, check_count, sort_out
@@ -121,7 +122,8 @@ class _Taking:
     def _name(self, told: _Told) -> SeriesName:
         labels = told.origin | attributes(told.point.attributes)
         source, limits = self._arrival.source, self._arrival.limits
-        return series_name(source, told.service, told.metric.name, told.metric.unit, labels, limits)
+        service = called_service(told.metric.name, labels) or told.service
+        return series_name(source, service, told.metric.name, told.metric.unit, labels, limits)
 
     def _number(self, name: SeriesName, told: _Told, point: otlp.NumberDataPoint, time_ms: int) -> None:
         value = float(point.as_int) if point.WhichOneof("value") == "as_int" else point.as_double

@@ -16,7 +16,7 @@ from typing import Final
 from api.intake.columns import KpiColumns, SeriesName
 from api.intake.counters import Reading
 from api.intake.json_text import media_type
-from api.intake.labels import service_of
+from api.intake.labels import called_service, service_of
 from api.intake.moments import checked_ms
 from api.intake.parsed import Arrival, ItemProblem, Parsed, check_count, problem_of
 from api.intake.refusal import ItemError, ItemReason, RefusalKind, RefusedError
@@ -109,8 +109,8 @@ class _Taking:
     def _named(self, series: WireSeries) -> tuple[SeriesName, bool]:
         limits = self._arrival.limits
         labels = series.labels()
-        service = service_of(labels)
         metric = labels.pop(NAME)
+        service = called_service(metric, labels) or service_of(labels)
         grows = series.grows(metric)
         unit = series.unit(metric)
         name = series_name(

@@ -14,7 +14,7 @@ __all__ = ["about_indicator", "about_kind", "about_source"]
 
 _MOST = 5
 _SHOWN_BY: Mapping[CauseKind, frozenset[str]] = {
-    CauseKind.ERRORS: frozenset({FindingKind.ERROR_BURST}),
+    CauseKind.ERRORS: frozenset({FindingKind.ERROR_BURST, FindingKind.CALL_FAILURES}),
     CauseKind.LATENCY: frozenset({FindingKind.CALL_LATENCY}),
     CauseKind.SATURATION: frozenset({FindingKind.SATURATION}),
 }

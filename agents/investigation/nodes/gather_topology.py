@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
+from agents.analysis.call_failures import analyse_failures
 from agents.analysis.calls import analyse_calls, learned_topology
 from agents.analysis.findings import Finding, Source
 from agents.analysis.signals import CallStats, Topology
@@ -81,7 +82,9 @@ async def _calls(order: GatherOrder, given: Topology, context: RunContext) -> _C
     cost = query_cost("topology.calls", order.round, fetched, context)
     learned = await asyncio.to_thread(learned_topology, fetched.items)
     slow = await asyncio.to_thread(analyse_calls, fetched.items, order.window.signal())
-    return _Calls((*slow, *told_of_calls(given, learned)), joined(given, learned), fetched, (cost,))
+    failing = await asyncio.to_thread(analyse_failures, fetched.items, order.window.signal())
+    told = (*slow, *failing, *told_of_calls(given, learned))
+    return _Calls(told, joined(given, learned), fetched, (cost,))
 
 
 def joined(known: Topology, learned: Topology) -> Topology:

@@ -8,6 +8,7 @@ from typing import TypedDict, TypeVar
 
 from agents.analysis.signals import AlarmRecord, CallStats, ChangeRecord, KpiSeries, LogRecord, Topology
 from agents.ports import Fetched, QueryLimits
+from infra.cli.compose.service_graphs import EDGE_METRICS, calls_of
 from infra.runtime.sql import ControlStore
 from schemas.control import ServiceTopology
 from schemas.events import AlarmStatus
@@ -21,7 +22,6 @@ __all__ = ["ClickHouseWindows", "topology_of"]
 
 _T = TypeVar("_T")
 _Row = TypeVar("_Row")
-_NO_CALLS = "-- call statistics are not collected: no topic carries them"
 
 
 class _Limit(TypedDict, total=False):
@@ -78,9 +78,16 @@ class ClickHouseWindows:
     async def calls(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
     ) -> Fetched[CallStats]:
-        """Return nothing: traces have no topic yet."""
-        del tenant, services, start, end
-        return Fetched((), _NO_CALLS, 0, 0)
+        """Return what service-graph metrics tell of calls; nothing where nobody sends them."""
+        found = await telemetry.kpi_window(
+            self._clickhouse,
+            Scope(tenant, start, end),
+            services=services,
+            metrics=EDGE_METRICS,
+            **self._samples,
+        )
+        calls = Answer(calls_of(found.rows), found.info, found.truncated, found.one_in)
+        return _fetched(calls, _as_it_is)
 
     async def topology(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
@@ -108,6 +115,10 @@ def _fetched(found: Answer[_Row], item: Callable[[_Row], _T]) -> Fetched[_T]:
         truncated=found.truncated,
         one_in=found.one_in,
     )
+
+
+def _as_it_is(call: CallStats) -> CallStats:
+    return call
 
 
 def _line(row: telemetry.LogRow) -> LogRecord:

@@ -72,9 +72,15 @@ class Director:
         return await self._reported(request)
 
     async def again(self) -> Finding:
-        """Wait for the fault's return."""
+        """Wait for the fault's return. An incident that outgrows its remembered answer is looked at anew: that answer counts."""
         back_at = self._feed.schedule.again_at_s or 0.0
-        return await self._incident_and_report(lambda one: self._since(one) >= back_at)
+        found = await self._incident_and_report(lambda one: self._since(one) >= back_at)
+        remembered = (
+            one
+            for one in self._watcher.all(Report)
+            if one.recurrence_of and one.incident_id == found.report.incident_id
+        )
+        return Finding(found.incident, next(remembered, found.report))
 
     async def harmless(self) -> Finding:
         """Wait for the harmless alarm's incident, kill the worker while it investigates, and wait for its report."""

@@ -132,6 +132,21 @@ async def test_the_first_incident_since_the_fault_is_followed_to_its_report(stag
     assert found.report.investigation_id == asked.investigation_id
 
 
+async def test_of_a_fault_that_came_again_the_remembered_answer_counts(stage: Stage) -> None:
+    one = incident(210.0)
+    first, second = requested(one, RequestKind.RECURRENCE), requested(one, number=2)
+    remembered = report(first).model_copy(update={"recurrence_of": "inv_before"})
+    found = await stage.plays(stage.director.again(), one, first, second, remembered, report(second))
+    assert found.report == remembered
+
+
+async def test_a_fault_that_came_again_and_was_not_known_again_is_told_as_it_is(stage: Stage) -> None:
+    one = incident(210.0)
+    asked = requested(one)
+    found = await stage.plays(stage.director.again(), one, asked, report(asked))
+    assert found.report == report(asked)
+
+
 async def test_of_an_incident_that_outgrew_its_report_the_last_look_counts(stage: Stage) -> None:
     one = incident(FAULT.starts_s + 10)
     first, second = requested(one), requested(one, number=2)

@@ -115,6 +115,15 @@ def test_a_growing_sum_is_a_rate_whatever_its_temporality() -> None:
     assert (later.values, later.unit) == (delta.values, delta.unit) == ((5.0,), "By/s")
 
 
+def test_a_service_graph_is_about_whom_it_calls() -> None:
+    edge = [text("client", "web"), text("server", "db")]
+    points = [point(0, attributes=edge), point(10, attributes=edge, asDouble=31.0)]
+    told = {**summed(*points), "name": "traces_service_graph_request_total"}
+    (batch,) = metrics(told, attributes=[text("service.name", "collector")]).events
+    assert isinstance(batch, KpiBatch)
+    assert (batch.service, batch.series[0].values, batch.series[0].labels["client"]) == ("db", (3.0,), "web")
+
+
 def test_a_sum_that_also_falls_is_a_level_if_it_is_cumulative() -> None:
     level = columns(metrics(summed(point(0, asInt="-7"), grows=False)))["m"]
     assert (level.values, level.unit) == ((-7.0,), "By")

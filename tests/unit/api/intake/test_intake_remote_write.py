@@ -57,6 +57,17 @@ def test_samples_of_a_series_are_a_column_of_their_services_batch(version: Versi
 
 
 @BOTH
+def test_a_service_graph_is_about_whom_it_calls(version: Version) -> None:
+    edge = {"client": "web", "server": "cart", "job": "otel-collector", "service": "collector"}
+    graph = {**edge, "__name__": "traces_service_graph_request_total"}
+    samples = ((NOW_MS, 1.0), (NOW_MS + 1000, 3.0))
+    found = series(taken(BODIES[version]((graph, samples), ({**TOTAL, **edge}, samples)), version))
+    assert found["cart", "traces_service_graph_request_total"].values == (2.0,)
+    assert found["cart", "traces_service_graph_request_total"].labels["client"] == "web"
+    assert ("collector", "http_requests_total") in found
+
+
+@BOTH
 def test_a_counter_becomes_a_rate_under_its_own_name(version: Version) -> None:
     book = CounterBook()
 
