@@ -41,15 +41,17 @@ async def without_troubles(
 def untroubled(window: LookWindow, troubles: Sequence[Trouble], lead_s: float) -> LookWindow:
     """Return the window with the spans of the troubles, each from `lead_s` before its first alarm: alarms are late.
 
-    The baseline begins as much earlier as they take of it, at most twice as long as it was.
+    The baseline begins as much earlier as they take of it, at most twice as long as it was; not where they take too
+    much of that for anything to be left out.
     """
     spans = _apart(troubles, timedelta(seconds=lead_s), window.start)
     length = window.start - window.baseline_start
     lost = sum(
         (max(one.until - max(one.since, window.baseline_start), timedelta()) for one in spans), timedelta()
     )
-    earlier = window.baseline_start - min(lost, length)
-    return window.model_copy(update={"troubled": spans, "baseline_start": earlier})
+    known = window.model_copy(update={"troubled": spans})
+    longer = known.model_copy(update={"baseline_start": window.baseline_start - min(lost, length)})
+    return longer if longer.left_out else known
 
 
 def _apart(troubles: Sequence[Trouble], lead: timedelta, end: datetime) -> tuple[Span, ...]:
