@@ -35,6 +35,7 @@ __all__ = [
     "History",
     "Landed",
     "Lease",
+    "Likeness",
     "Published",
     "Publisher",
     "QueryLimits",
@@ -149,6 +150,16 @@ class History(Protocol):
 class Runbooks(Protocol):
     async def runbooks(self, tenant: str) -> tuple[Runbook, ...]:
         """Return all runbooks of the tenant."""
+
+
+class Likeness(Protocol):
+    """How texts are compared. The same texts have the same likeness, in whatever order and company of calls."""
+
+    def __call__(self, query: str, documents: Sequence[str], /) -> tuple[float, ...]:
+        """Return how alike each document is to the query, from 0 to 1, in the documents' order.
+
+        Blocks: call it in a thread. May raise UnavailableError.
+        """
 
 
 @dataclass(frozen=True, slots=True)

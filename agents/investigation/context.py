@@ -7,6 +7,7 @@ from datetime import datetime
 
 from agents.investigation.settings import InvestigationSettings
 from agents.investigation.turn import Turn
+from agents.knowledge.similarity import similarities
 from agents.llm.gateway import LlmGateway
 from agents.ports import (
     Admission,
@@ -17,6 +18,7 @@ from agents.ports import (
     Gate,
     History,
     Lease,
+    Likeness,
     Publisher,
     Runbooks,
     Standing,
@@ -51,6 +53,8 @@ class InvestigationPorts:
     """Bounds how many investigations of a tenant work at a time; None bounds nothing."""
     standing: Standing | None = None
     """Whether the request still stands; of one investigation, as `lease`. None: nobody takes it back."""
+    likeness: Likeness = similarities
+    """By what runbooks are compared with the incident: the words they share, unless told otherwise."""
     settings: InvestigationSettings = field(default_factory=InvestigationSettings)
     candidates: frozenset[str] = frozenset()
     """Who may be named as a cause; empty restricts nobody."""

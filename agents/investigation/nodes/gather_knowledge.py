@@ -45,7 +45,7 @@ async def _gather(order: GatherOrder, context: RunContext) -> GatherDelta:
     said = await _said(earlier, context)
     findings = [
         *await asyncio.to_thread(past_findings, request.incident, earlier, said),
-        *await asyncio.to_thread(runbook_findings, request.incident, books),
+        *await asyncio.to_thread(runbook_findings, request.incident, books, ports.likeness),
     ]
     return await published(findings or [_nothing_known()], order, fetched, (cost,), context)
 
