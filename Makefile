@@ -91,8 +91,8 @@ docs: install ## Build the documentation site, strictly, into build/site
 
 lock: ## Resolve the dependencies again and lock them with hashes
 	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --extra local pyproject.toml -o requirements.lock --custom-compile-command "make lock"
-	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --extra local --extra dev pyproject.toml -c requirements.lock -o requirements-dev.lock --custom-compile-command "make lock"
-	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --extra local --extra dev --extra bench pyproject.toml -c requirements-dev.lock -o requirements-bench.lock --custom-compile-command "make lock"
+	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --extra local --extra embedding --extra dev pyproject.toml -c requirements.lock -o requirements-dev.lock --custom-compile-command "make lock"
+	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --extra local --extra embedding --extra dev --extra bench pyproject.toml -c requirements-dev.lock -o requirements-bench.lock --custom-compile-command "make lock"
 
 clean: ## Remove what was built, not .venv
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -10,6 +10,8 @@ from typing import assert_never
 
 import typer
 
+from agents.knowledge.word_vectors import embedding_installed
+from infra.cli.compose.likeness import INSTALL_EMBEDDING
 from infra.cli.console import emit, out, table
 from infra.cli.context import load_kafka, load_settings
 from infra.cli.exit_codes import ExitCode
@@ -18,12 +20,13 @@ from infra.cli.options import AsJson, Broker, DataDir
 from infra.cli.schemas import missing_schemas
 from infra.local.doctor import Check, CheckFailed, CheckOk, CheckWarning, examine, this_machine
 from infra.local.ports import PortBook
-from infra.runtime.settings import KafkaSection, Settings
+from infra.runtime.settings import InvestigateSection, KafkaSection, Settings
 from schemas.errors import TocsinError
 from streams.connecting import find_problem
 
 __all__ = ["doctor"]
 
+_EMBEDDING = "embedding"
 _REGISTRY = "schema registry"
 
 
@@ -33,6 +36,7 @@ def doctor(broker: Broker = "tansu", data: DataDir = None, as_json: AsJson = Fal
     plan = plan_of(settings, broker, GivenPorts())
     checks = (
         *examine(plan, PortBook(random.SystemRandom()), this_machine(), kafka=partial(_try_kafka, settings)),
+        _embedding_check(settings.investigate),
         *_registry_checks(settings.kafka),
     )
     if as_json:
@@ -51,6 +55,21 @@ def _try_kafka(settings: Settings, bootstrap: str) -> None:
     problem = asyncio.run(find_problem(kafka))
     if problem is not None:
         raise problem.error()
+
+
+def _embedding_check(section: InvestigateSection) -> Check:
+    installed = embedding_installed()
+    if section.embedding == "off":
+        return CheckOk(_EMBEDDING, "off: runbooks are compared by their words")
+    if installed:
+        return CheckOk(_EMBEDDING, "installed: runbooks are compared by what they mean, too")
+    if section.embedding == "on":
+        return CheckFailed(
+            _EMBEDDING, "on, but not installed", f"Run `{INSTALL_EMBEDDING}`, or set it to `auto`."
+        )
+    return CheckOk(
+        _EMBEDDING, f"not installed: runbooks are compared by their words; `{INSTALL_EMBEDDING}` adds it"
+    )
 
 
 def _registry_checks(section: KafkaSection) -> Iterator[Check]:

@@ -228,6 +228,8 @@ class InvestigateSection(_Section):
     """How long to wait for data of the window to land before going on without it, in seconds."""
     lease_s: float = Field(default=15.0, gt=0)
     """A worker that has not renewed its lease for this long has lost the investigation."""
+    embedding: Literal["auto", "on", "off"] = "auto"
+    """Whether runbooks are compared by what they mean, too; `auto`: where the extra `embedding` is installed."""
     query_nano_usd_per_million_rows: int | None = Field(default=500_000, ge=0)
     """What a data query costs, integer 10^-9 USD per million rows read (default: 5 USD per TB at 100 bytes a row)."""
 

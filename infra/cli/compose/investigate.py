@@ -18,6 +18,7 @@ from agents.investigation.run import Investigations
 from agents.investigation.settings import InvestigationSettings
 from infra.cli.compose.checkpoints import open_checkpointer
 from infra.cli.compose.gate import SharedFreshness, WorkingSteps
+from infra.cli.compose.likeness import likeness_for
 from infra.cli.compose.memory import ClickHouseFreshness, ClickHouseHistory
 from infra.cli.compose.models import open_gateway
 from infra.cli.compose.process import RoleProcess
@@ -117,6 +118,7 @@ async def _ports(process: RoleProcess, producer: EventProducer, database: Databa
             lambda tenant: _at_a_time(control, tenant),
             process.clock,
         ),
+        likeness=likeness_for(settings.investigate),
         settings=_settings(settings.investigate),
     )
 

@@ -129,7 +129,9 @@ def test_doctor_tells_each_finding_with_its_cure(tmp_path: Path, monkeypatch: py
     shown = run("doctor", tmp_path).stdout
     assert "no java [17] found" in shown
     assert shown.index("python") < shown.index("disk") < shown.index("java")
-    assert json.loads(run("doctor", tmp_path, "--json").stdout) == [
+    *told, embedding = json.loads(run("doctor", tmp_path, "--json").stdout)
+    assert embedding["check"] == "embedding"
+    assert told == [
         {"check": "python", "result": "ok", "what": "3.11", "cure": ""},
         {"check": "disk", "result": "warning", "what": "1.0 GB free", "cure": "Free some space."},
         {"check": "java", "result": "failed", "what": "no java [17] found", "cure": "Install it."},
