@@ -1,4 +1,4 @@
-"""By what runbooks and past incidents are compared with an incident."""
+"""By what runbooks are compared with an incident; past incidents are by words (docs/adr/0016)."""
 
 from __future__ import annotations
 
