@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
@@ -109,7 +109,8 @@ def _group_finding(group: _Group) -> Finding:
     symptom = not first.indicator
     kind = FindingKind.SYMPTOM if symptom else FindingKind.METRIC_ALARM
     names = list(dict.fromkeys(a.indicator or a.name for a in group.alarms))
-    what = "symptom" if symptom else f"{group.kind} {'low' if group.direction < 0 else 'high'}"
+    side = "low" if group.direction < 0 else "high"
+    what = "symptom" if symptom else f"{group.kind} {side}"
     callers = sorted({a.host for a in group.alarms if a.host and a.host != group.service}) if symptom else []
     return Finding(
         source=Source.ALARMS,
@@ -118,8 +119,7 @@ def _group_finding(group: _Group) -> Finding:
         indicator=first.indicator,
         subject=f"{group.service}|{what}|{kind}",
         statement=(
-            f"{group.service} raised {len(group.alarms)} {what} alarm{'s' if len(group.alarms) > 1 else ''}, "
-            f"the first {names[0]} at {clock(first.time)}"
+            f"{group.service} raised {_counted(group)}{names[0]}{'' if symptom else f' {side}'}, at {clock(first.time)}"
         ),
         score=group.weight,
         onset=first.time,
@@ -135,6 +135,13 @@ def _group_finding(group: _Group) -> Finding:
     )
 
 
+def _counted(group: _Group) -> str:
+    """`one disk alarm, `, `3 symptom alarms, the first `."""
+    kind = "symptom " if not group.direction else "" if group.kind is CauseKind.UNKNOWN else f"{group.kind} "
+    count = len(group.alarms)
+    return f"one {kind}alarm, " if count == 1 else f"{count} {kind}alarms, the first "
+
+
 def _storm(raised: Sequence[AlarmRecord], alarm_service: str) -> Finding:
     services = {a.service for a in raised}
     length = raised[-1].time - raised[0].time
@@ -143,13 +150,22 @@ def _storm(raised: Sequence[AlarmRecord], alarm_service: str) -> Finding:
         kind=FindingKind.ALARM_STORM,
         service=alarm_service,
         subject=f"{alarm_service}||{FindingKind.ALARM_STORM}",
-        statement=(
-            f"{len(raised)} alarm{'s' if len(raised) > 1 else ''} from {len(services)} "
-            f"service{'s' if len(services) > 1 else ''} within {span(length)}"
-        ),
+        statement=f"{_so_many(raised, services)} {_meanwhile(raised[0].time, length)}",
         onset=raised[0].time,
         data={"alarms": len(raised), "services": len(services), "seconds": length},
     )
+
+
+def _so_many(raised: Sequence[AlarmRecord], services: Collection[str]) -> str:
+    count = f"{len(raised)} alarm{'s' if len(raised) > 1 else ''}"
+    if len(services) > 1:
+        return f"{count} from {len(services)} services"
+    (service,) = services
+    return f"{count} on {service}" if service.strip("-") else count
+
+
+def _meanwhile(start: float, length: float) -> str:
+    return f"at {clock(start)}" if length < 1.0 else f"within {span(length)}"
 
 
 def _first(raised: Sequence[AlarmRecord]) -> Finding:
@@ -160,13 +176,14 @@ def _first(raised: Sequence[AlarmRecord]) -> Finding:
     following = next((a for a in raised if a.service != first.service), None)
     lead = following.time - first.time if following else None
     behind = f", {span(lead)} before {following.service}" if following and lead is not None else ""
+    which = "first" if len(raised) > 1 else "only"
     return Finding(
         source=Source.ALARMS,
         kind=FindingKind.FIRST_ALARM,
         service=first.service,
         indicator=first.indicator,
         subject=f"{first.service}|{first.name[:80]}|{FindingKind.FIRST_ALARM}",
-        statement=f"{first.service} raised the first alarm, {first.name}, at {clock(first.time)}{behind}",
+        statement=f"{first.service} raised the {which} alarm, {first.name}, at {clock(first.time)}{behind}",
         onset=first.time,
         data={"lead_s": lead, "name": first.name},
     )

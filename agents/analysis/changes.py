@@ -38,11 +38,17 @@ def _finding(change: ChangeRecord, window: Window) -> Finding:
         kind=FindingKind.RECENT_CHANGE,
         service=change.service,
         subject=f"{change.service}|{name}|{FindingKind.RECENT_CHANGE}",
-        statement=f'{change.service}: {change.kind} "{change.title}" at {clock(change.time)}, {span(age)} before the alarm',
+        statement=f"{change.service}: {_what(change)} at {clock(change.time)}, {span(age)} before the alarm",
         score=_FRESH * math.exp2(-age / _HALF_LIFE_S),
         onset=change.time,
         data={"change_kind": change.kind, "title": change.title, "age_s": age, "change_id": change.change_id},
     )
+
+
+def _what(change: ChangeRecord) -> str:
+    """Its kind and title; most titles begin with the kind."""
+    named = change.title.casefold().startswith(change.kind.casefold())
+    return f'"{change.title}"' if named else f'{change.kind} "{change.title}"'
 
 
 def _no_data(window: Window) -> Finding:

@@ -215,13 +215,18 @@ def silence_of_all(found: Reporting, window: Window) -> Finding:
 def normal_finding(strongest: Judged, metrics: int, about: Surroundings) -> Finding:
     """Return the finding that all metrics of a service are in their range; it has the strongest's score."""
     service = strongest.shift.series.service
+    all_of_them = (
+        "its one metric stayed in its normal range"
+        if metrics == 1
+        else f"all {metrics} metrics stayed in their normal range"
+    )
     return Finding(
         source=Source.KPIS,
         kind=FindingKind.NORMAL,
         service=service,
         indicator=strongest.shift.series.metric,
         subject=f"{service}||{FindingKind.NORMAL}",
-        statement=f"{service}: all {metrics} metrics stayed in their normal range",
+        statement=f"{service}: {all_of_them}",
         score=strongest.score,
         direction=strongest.shift.direction,
         data={**_figures(strongest, about), "metrics": metrics},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime
 
@@ -9,6 +10,8 @@ __all__ = ["clock", "figure", "from_to", "in_unit", "span", "times_as_much"]
 
 # As UCUM and OpenTelemetry write it.
 _DIMENSIONLESS = "1"
+_BYTES = frozenset({"By", "B", "byte", "bytes"})
+_SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
 _UNIT = re.compile(r"[\w%/.{}()\[\]°µ*^-]{1,16}")
 
 
@@ -33,10 +36,18 @@ def figure(value: float) -> str:
 
 
 def from_to(before: float, after: float, unit: str, *, share: bool = False) -> str:
-    """`from 120 to 480 ms`; a share between 0 and 1 reads as percent, and the dimensionless unit `1` is not said."""
+    """`from 120 to 480 ms`; a share between 0 and 1 reads as percent, bytes as MB or GB, and the unit `1` is not said."""
     if share and 0 <= before <= 1 and 0 <= after <= 1:
         return f"from {figure(before * 100)} % to {figure(after * 100)} %"
+    if unit in _BYTES:
+        return f"from {_size(before)} to {_size(after)}"
     return f"from {figure(before)} to {figure(after)}{in_unit(unit)}"
+
+
+def _size(count: float) -> str:
+    """`506 MB`: powers of a thousand."""
+    power = min(int(math.log10(abs(count)) // 3), len(_SIZES) - 1) if abs(count) >= 1000 else 0
+    return f"{figure(count / 1000**power)} {_SIZES[power]}"
 
 
 def in_unit(unit: str) -> str:
@@ -53,7 +64,11 @@ def times_as_much(before: float, after: float) -> str:
     ratio = after / before
     if not _SAID < ratio < 1 / _SAID:
         return ""
-    return f" ({ratio:.1f}x)" if ratio >= 1 else f" (1/{before / after:.1f})"
+    return f" ({_ratio(ratio)}x)" if ratio >= 1 else f" (1/{_ratio(before / after)})"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.1f}" if value < 100 else figure(value)
 
 
 def span(seconds: float) -> str:

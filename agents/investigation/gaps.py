@@ -18,13 +18,14 @@ _MOST = 5
 
 def missing(state: GraphState, evidence: Sequence[Evidence]) -> tuple[str, ...]:
     """Return what would have helped and was not there, each as a sentence."""
-    late = [
-        f"Data of {source} had not landed when the wait ended: what it shows later was not seen"
-        for source in state.late
-    ]
+    late = [_not_landed(state.late)] if state.late else []
     absent = [one.statement for one in evidence if one.kind == FindingKind.NO_DATA and _is_gap(one)]
     away = [one.statement for one in evidence if one.kind == FindingKind.UNREACHABLE]
     return tuple(dict.fromkeys([*away, *late, *absent]))
+
+
+def _not_landed(sources: Sequence[str]) -> str:
+    return f"The newest data of {', '.join(sources)} had not landed when the wait ended: what it shows was not seen"
 
 
 def settling_queries(

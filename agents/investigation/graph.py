@@ -45,6 +45,7 @@ from agents.investigation.state import GraphState
 from agents.investigation.stepping import finished, hold, place
 from schemas.errors import LeaseLostError, RetryableError
 from schemas.events.investigation import RequestKind
+from schemas.pages.words import many as counted
 
 __all__ = ["InvestigationGraph", "build_graph"]
 
@@ -157,7 +158,8 @@ def _told(delta: Mapping[str, Any]) -> str:
     """What the step came to, in a few words."""
     if gathered := delta.get("gathered"):
         many, new = len(gathered), len(delta["evidence"])
-        return f"{many} findings" if many == new else f"{many} findings, {new} of them new or changed"
+        known = "" if many == new else f", {new} of them new or changed"
+        return f"{counted(many, 'finding')}{known}"
     if conclusion := delta.get("conclusion"):
         return str(conclusion.verdict)
     if refusal := delta.get("refusal"):

@@ -143,8 +143,10 @@ def figures_of(state: GraphState, claims: Sequence[Claim]) -> tuple[ReportFigure
     kept = {(one.service, one.indicator): one for one in state.pictures}
     evidence = [one for one in state.current_evidence if one.step == Source.KPIS]
     chosen = [one for one in _decisive(state, claims, evidence) if (one.service, one.indicator) in kept]
-    distinct = {(one.service, one.indicator): one for one in reversed(chosen)}
-    told = [one for one in chosen if distinct[one.service, one.indicator] is one][:_FIGURES]
+    distinct: dict[tuple[str, str], Evidence] = {}
+    for one in chosen:
+        distinct.setdefault((one.service, one.indicator), one)
+    told = list(distinct.values())[:_FIGURES]
     alarm_at = first_alarm_at(state.request)
     return tuple(_figure(kept[one.service, one.indicator], one, alarm_at) for one in told)
 

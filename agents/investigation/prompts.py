@@ -12,6 +12,7 @@ from agents.llm.fence import fence_evidence
 from agents.llm.neutral import one_line
 from schemas.events.evidence import Evidence
 from schemas.events.investigation import InvestigationRequested
+from schemas.pages.words import many as counted
 
 __all__ = [
     "Ruled",
@@ -152,7 +153,7 @@ def _incident(request: InvestigationRequested) -> str:
         for a in incident.alarms[:_MOST_ALARMS]
     ]
     services = [one_line(name, _NAME_CHARS) for name in incident.services[:_MOST_SERVICES]]
-    head = f"{incident.alarm_count} alarms since {incident.opened_at:%Y-%m-%d %H:%M:%S} UTC."
+    head = f"{counted(incident.alarm_count, 'alarm')} since {incident.opened_at:%Y-%m-%d %H:%M:%S} UTC."
     return "\n".join([head, _list({"services": services or ["none"], "alarms": alarms or ["none"]})])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -23,7 +24,7 @@ _NOTABLE = 1.0
 def timeline(evidence: Sequence[Evidence], claims: Sequence[Claim]) -> tuple[TimelineEntry, ...]:
     """Return at most a dozen entries by time: what is cited, changes, the alarms' beginning, and each service's first anomaly."""
     cited = {evidence_id for claim in claims for evidence_id in claim.evidence_ids}
-    dated = [one for one in evidence if one.onset is not None and one.kind not in _GROUPED]
+    dated = [one for one in evidence if one.onset is not None and not _told_by_others(one)]
     chosen = [one for one in dated if one.event_id in cited]
     chosen += [one for one in dated if one.kind in _ALWAYS and one not in chosen]
     chosen += [one for one in _firsts(dated) if one not in chosen]
@@ -34,6 +35,12 @@ def timeline(evidence: Sequence[Evidence], claims: Sequence[Claim]) -> tuple[Tim
         )
         for one in kept
     )
+
+
+def _told_by_others(one: Evidence) -> bool:
+    """Groups of alarms are in the storm, and a single alarm is no storm."""
+    alone = one.kind == FindingKind.ALARM_STORM and json.loads(one.data).get("alarms") == 1
+    return alone or one.kind in _GROUPED
 
 
 def _order(one: Evidence) -> tuple[datetime, bool, str, str]:

@@ -11,6 +11,7 @@ from agents.investigation.state import UNKNOWN_SERVICE, Claim, Conclusion, Graph
 from schemas.events.evidence import Evidence
 from schemas.events.report import Verdict
 from schemas.pages.words import kind_words
+from schemas.pages.words import many as counted
 
 __all__ = ["headline", "noted", "summary", "sure"]
 
@@ -87,11 +88,11 @@ def _sentence(text: str) -> str:
 
 def _spread(state: GraphState) -> list[str]:
     incident = state.request.incident
-    many = f"{incident.alarm_count} alarm{'s' if incident.alarm_count != 1 else ''}"
+    alarms = counted(incident.alarm_count, "alarm")
     names = [name for name in incident.services if name != UNKNOWN_SERVICE]
     where = f"{len(names)} services" if len(names) > 3 else ", ".join(names)
     on = f" on {where}" if where else ""
-    return [f"{many}{on} since {incident.opened_at:%H:%M:%S} UTC."]
+    return [f"{alarms}{on} since {incident.opened_at:%H:%M:%S} UTC."]
 
 
 def _unchanged(conclusion: Conclusion, state: GraphState) -> list[str]:
@@ -108,8 +109,7 @@ def _looked(state: GraphState) -> str:
     services = {one.service for one in _measured(state.current_evidence)}
     look = state.plan.window if state.plan else None
     when = f" between {look.start:%H:%M:%S} and {look.end:%H:%M:%S} UTC" if look else ""
-    many = f"{len(services)} service{'s' if len(services) != 1 else ''}"
-    return f"All that {many} measured{when} stayed within its normal range."
+    return f"All that {counted(len(services), 'service')} measured{when} stayed within its normal range."
 
 
 def _memory(state: GraphState) -> list[str]:

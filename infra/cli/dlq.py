@@ -23,6 +23,7 @@ from infra.runtime.settings import Settings
 from schemas.envelope import Headers
 from schemas.errors import InvalidRequestError, TerminalError
 from schemas.events import Audit, DeadLetter
+from schemas.pages.words import many
 from schemas.topics import CATALOGUE
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.queries.conditions import WideScope
@@ -216,7 +217,7 @@ def _tell(outcomes: Sequence[_Outcome], as_json: bool) -> None:
     if as_json:
         emit({"sent": sent, "refused": refused})
     else:
-        out.print(f"sent {len(sent)} messages back", highlight=False)
+        out.print(f"sent {many(len(sent), 'message')} back", highlight=False)
         for letter, because in refused.items():
             err.print(f"[yellow]not sent:[/] {letter}: {plain(because)}", highlight=False)
     if refused:

@@ -34,7 +34,7 @@ from sinks.clickhouse.queries.reports import get_report, list_reports
 __all__ = ["ReportFormat", "for_terminal", "report", "show_report"]
 
 _FINDINGS: Final = 10_000
-_PICTURE_LINE: Final = re.compile(r"^ *!\[.*\]\(\S*\)\n", re.MULTILINE)
+_PICTURE: Final = re.compile(r"^ *!\[.*\]\(\S*\)\n(?:\*(.*)\*\n)?", re.MULTILINE)
 _BARE_TITLE: Final = re.compile(r"^## .*\n+(?=## |\Z)", re.MULTILINE)
 
 
@@ -122,8 +122,13 @@ def show_report(found: Report, shape: ReportFormat, *, as_json: bool) -> None:
 
 
 def for_terminal(markdown: str) -> str:
-    """Return the page without its pictures; their captions stay, a title above nothing else does not."""
-    return _BARE_TITLE.sub("", _PICTURE_LINE.sub("", markdown))
+    """Return the page without its pictures, captions that only say again what stands elsewhere, and titles above nothing."""
+    elsewhere = _PICTURE.sub("", markdown)
+
+    def caption(found: re.Match[str]) -> str:
+        return f"*{found[1]}*\n" if found[1] and found[1] not in elsewhere else ""
+
+    return _BARE_TITLE.sub("", _PICTURE.sub(caption, markdown))
 
 
 def _shape(wanted: ReportFormat | None, out_file: Path | None, *, as_json: bool) -> ReportFormat:

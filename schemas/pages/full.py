@@ -136,10 +136,12 @@ def _sections(
     report: Report, evidence: Sequence[Evidence], said: Sequence[Feedback], names: Mapping[str, str]
 ) -> tuple[Section, ...]:
     why = "Why" if report.verdict is Verdict.CAUSE_FOUND else "Suspects"
+    causes = cause_entries(report, evidence)
+    steps = step_entries(report.next_steps, names, causes)
     return (
-        Section(why, listed(cause_entries(report, evidence), "number")),
+        Section(why, listed(causes, "number")),
         against_section(report),
-        Section("What to do, the safest first", listed(step_entries(report.next_steps, names), "number")),
+        Section("What to do, the safest first", listed(steps, "number")),
         Section("What it looked like", pictures(report)),
         path_section(report),
         timeline_section(report),

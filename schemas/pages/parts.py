@@ -113,9 +113,17 @@ def gap_entries(report: Report) -> tuple[Entry, ...]:
     return tuple(Entry(plain(one)) for one in (*partial, *report.missing))
 
 
-def step_entries(steps: Iterable[NextStep], labels: Mapping[str, str]) -> tuple[Entry, ...]:
+def step_entries(
+    steps: Iterable[NextStep], labels: Mapping[str, str], above: Sequence[Entry] = ()
+) -> tuple[Entry, ...]:
+    """Return what to do, each with its query, where no entry above shows that already."""
+    shown = {block.sql for entry in above for block in entry.below if isinstance(block, Query)}
     return tuple(
-        Entry(clickable(step.action, labels), (Query(step.query),) if step.query else ()) for step in steps
+        Entry(
+            clickable(step.action, labels),
+            (Query(step.query),) if step.query and step.query not in shown else (),
+        )
+        for step in steps
     )
 
 

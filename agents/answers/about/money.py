@@ -23,7 +23,7 @@ def about_cost(material: Material) -> list[Sentence]:
     )
     without = f"; {unpriced} of them have no known price" if unpriced else ""
     total = said(
-        f"It has cost {_usd(sum(known))} so far, by {entries} entries of the ledger{without}",
+        f"It has cost {_usd(sum(known))} so far, by {entries} {'entry' if entries == 1 else 'entries'} of the ledger{without}",
         query=ledger.query,
     )
     dearest = sorted(

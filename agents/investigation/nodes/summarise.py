@@ -10,7 +10,7 @@ from agents.investigation.costs import total_nano_usd
 from agents.investigation.pictures import figures_of
 from agents.investigation.remedies import next_steps
 from agents.investigation.report import render
-from agents.investigation.state import Claim, Conclusion, GraphState, first_alarm_at
+from agents.investigation.state import Claim, Conclusion, GraphState
 from agents.investigation.surroundings import links_of, path_of
 from agents.investigation.timeline import began_at, timeline
 from agents.investigation.wording import headline, noted, summary
@@ -79,7 +79,7 @@ def _seen(conclusion: Conclusion, state: GraphState) -> dict[str, object]:
     path = path_of(state, claims)
     return {
         "began_at": began_at(state.current_evidence, claims) if _abnormal(conclusion) else None,
-        "alarmed_at": first_alarm_at(state.request) if incident.alarms else None,
+        "alarmed_at": min((one.started_at for one in incident.alarms), default=None),
         "alarm_count": incident.alarm_count,
         "severity": incident.severity.value,
         "figures": figures_of(state, claims),

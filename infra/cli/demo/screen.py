@@ -31,6 +31,7 @@ from schemas.events import (
     RequestKind,
     Severity,
 )
+from schemas.pages.words import many
 
 __all__ = ["Screen"]
 
@@ -128,7 +129,7 @@ class Screen:
             self._line(change.occurred_at, f"[yellow]detected[/]  {plain(change.summary or change.name)}")
 
     def _incident(self, incident: Incident) -> None:
-        count = f"{incident.alarm_count} alarms, {len(incident.services)} services"
+        count = f"{many(incident.alarm_count, 'alarm')}, {many(len(incident.services), 'service')}"
         match incident.transition:
             case IncidentTransition.OPENED:
                 self._line(

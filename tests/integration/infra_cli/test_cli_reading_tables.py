@@ -136,6 +136,8 @@ def test_a_report_has_the_form_of_a_postmortem_too(tables: Installed) -> None:
     assert ".svg" not in page
     alone = for_terminal("## A\n\n![p](a.svg)\n\n## B\n\n![p](b.svg)\n*seen*\n\n## C\n\n![p](c.svg)\n")
     assert alone == "## B\n\n*seen*\n\n", "no title stands above nothing"
+    again = for_terminal("## A\n\n![p](a.svg)\n*seen*\n\n## B\n\n- E1: cart was seen\n")
+    assert again == "## B\n\n- E1: cart was seen\n", "what is said below is not said twice"
     assert html.startswith("<!DOCTYPE html>")
 
 

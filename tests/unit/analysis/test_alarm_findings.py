@@ -113,7 +113,7 @@ def test_a_finding_says_how_many_which_and_when() -> None:
         metric("cart", "cpu_throttled", 25.0),
     )["cart|cpu high|metric_alarm"]
     assert finding.source is Source.ALARMS
-    assert finding.statement == "cart raised 3 cpu high alarms, the first cpu_usage at 22:13:40"
+    assert finding.statement == "cart raised 3 cpu alarms, the first cpu_usage high, at 22:13:40"
     assert (finding.indicator, finding.onset, finding.direction) == ("cpu_usage", START + 20, 1)
     assert finding.data == {
         "count": 3,
@@ -127,8 +127,24 @@ def test_a_finding_says_how_many_which_and_when() -> None:
 
 def test_one_alarm_is_told_in_the_singular() -> None:
     (finding,) = groups(metric("cart", "cpu_usage")).values()
-    assert finding.statement == "cart raised 1 cpu high alarm, the first cpu_usage at 22:13:20"
+    assert finding.statement == "cart raised one cpu alarm, cpu_usage high, at 22:13:20"
     assert finding.data["host"] is None
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (
+            metric("cart", "cpu_usage", detail="below 3"),
+            "cart raised one cpu alarm, cpu_usage low, at 22:13:20",
+        ),
+        (metric("cart", "frobs"), "cart raised one alarm, frobs high, at 22:13:20"),
+        (symptom("cart", "slow"), "cart raised one symptom alarm, slow, at 22:13:20"),
+    ],
+)
+def test_one_alarm_is_told_by_what_it_is_about(raised: AlarmRecord, said: str) -> None:
+    (finding,) = groups(raised).values()
+    assert finding.statement == said
 
 
 def test_a_symptom_names_the_callers_that_felt_it() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from agents.analysis.alarms import analyse_alarms
 from agents.analysis.findings import Finding, FindingKind
 from agents.analysis.signals import AlarmRecord, Window
@@ -43,9 +45,23 @@ def test_the_storm_is_summed_up_in_a_sentence() -> None:
     assert first.data["lead_s"] == 15
 
 
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        ([metric("cart", "cpu_usage"), metric("cart", "memory")], "2 alarms on cart at 22:13:30"),
+        ([metric("cart", "cpu_usage"), metric("web", "cpu_usage")], "2 alarms from 2 services at 22:13:30"),
+        ([metric("-", "cpu_usage")], "1 alarm at 22:13:30"),
+    ],
+)
+def test_a_storm_of_a_moment_is_told_with_its_time(raised: list[AlarmRecord], said: str) -> None:
+    storm, *_ = analyse_alarms(raised, WINDOW, "cart")
+    assert storm.statement == said
+
+
 def test_a_lone_alarm_is_a_storm_of_one() -> None:
     storm, first, *_ = analyse_alarms([metric("cart", "cpu_usage")], WINDOW, "cart")
-    assert storm.statement == "1 alarm from 1 service within 0 s"
+    assert storm.statement == "1 alarm on cart at 22:13:30"
+    assert first.statement == "cart raised the only alarm, cpu_usage, at 22:13:30"
     assert first.data["lead_s"] is None
 
 

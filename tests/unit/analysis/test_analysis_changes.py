@@ -19,9 +19,18 @@ def change(
 def test_a_change_is_told_with_its_age() -> None:
     (finding,) = analyse_changes([change(180)], WINDOW)
     assert finding.kind is FindingKind.RECENT_CHANGE
-    assert finding.statement == 'pay: deploy "deploy pay 3.1" at 22:10:20, 3 min before the alarm'
+    assert finding.statement == 'pay: "deploy pay 3.1" at 22:10:20, 3 min before the alarm'
     assert finding.data["age_s"] == 180
     assert finding.onset == ALARM - 180
+
+
+@pytest.mark.parametrize(
+    ("title", "said"),
+    [("Deploy pay 3.1", 'pay: "Deploy pay 3.1"'), ("pay 3.1", 'pay: deploy "pay 3.1"')],
+)
+def test_the_kind_of_a_change_is_said_once(title: str, said: str) -> None:
+    (finding,) = analyse_changes([change(180, title=title)], WINDOW)
+    assert finding.statement.startswith(f"{said} at ")
 
 
 def test_nearer_weighs_more_by_half_lives() -> None:

@@ -6,7 +6,7 @@ import pytest
 from agents.analysis.kpi import analyse_kpis
 from agents.analysis.metrics import is_share
 from agents.analysis.signals import KpiSeries, Window
-from agents.analysis.words import from_to, in_unit
+from agents.analysis.words import from_to, in_unit, times_as_much
 
 
 @pytest.mark.parametrize(
@@ -18,12 +18,24 @@ from agents.analysis.words import from_to, in_unit
         (0.02, 0.0333, "1", True, "from 2 % to 3.33 %"),
         (0.0, 1.0, "1", True, "from 0 % to 100 %"),
         (0.8, 1.7, "1", True, "from 0.8 to 1.7"),
+        (505_706_500.0, 1.163e9, "By", False, "from 506 MB to 1.16 GB"),
+        (0.0, 999.0, "bytes", False, "from 0 B to 999 B"),
+        (-1500.0, 3e19, "B", False, "from -1.5 kB to 30,000 PB"),
+        (120.0, 480.0, "By/s", False, "from 120 to 480 By/s"),
     ],
 )
 def test_a_dimensionless_unit_is_not_said(
     before: float, after: float, unit: str, share: bool, text: str
 ) -> None:
     assert from_to(before, after, unit, share=share) == text
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [(2.0, 3.0, " (1.5x)"), (6.14, 964.0, " (157x)"), (3.0, 2.0, " (1/1.5)"), (1e5, 1.0, " (1/100,000)")],
+)
+def test_a_ratio_is_as_exact_as_it_can_be_read(before: float, after: float, said: str) -> None:
+    assert times_as_much(before, after) == said
 
 
 @pytest.mark.parametrize("unit", ["ms", "By/s", "{requests}/s", "%", "m²", "°C", "Cel", "mm[Hg]"])

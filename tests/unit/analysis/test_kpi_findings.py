@@ -136,7 +136,7 @@ def test_just_notable_is_a_finding_and_just_below_is_normal() -> None:
     assert the_finding(series("memory_bytes", 10.0, 12.0)).kind is FindingKind.LEVEL_SHIFT
     finding = the_finding(series("memory_bytes", 10.0, 11.998))
     assert finding.kind is FindingKind.NORMAL
-    assert finding.statement == "cart: all 1 metrics stayed in their normal range"
+    assert finding.statement == "cart: its one metric stayed in its normal range"
     assert finding.score == pytest.approx(0.999)
     assert finding.direction == 1
     assert finding.data["metrics"] == 1

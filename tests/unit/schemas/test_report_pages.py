@@ -82,6 +82,18 @@ def test_the_first_screen_holds_verdict_where_since_when_and_what_to_do() -> Non
     assert "2 alarms (critical) on cart, checkout" in text
 
 
+def test_a_query_is_shown_once_with_the_cause_or_with_the_step() -> None:
+    steps = (NextStep(action="Look", query="SELECT 1"), NextStep(action="Look again", query="SELECT 2"))
+    told = report("acme", next_steps=steps, markdown="")
+
+    page = report_markdown(told, (_finding(1, query="SELECT 1"),))
+    alone = report_markdown(told.model_copy(update={"causes": ()}))
+
+    assert (page.count("SELECT 1"), page.count("SELECT 2")) == (1, 1)
+    assert page.index("SELECT 1") < page.index("What to do")
+    assert alone.index("SELECT 1") > alone.index("What to do")
+
+
 def test_a_citation_leads_to_its_finding_and_the_finding_to_its_own_address() -> None:
     page = report_html(report("acme"), (_finding(1), _finding(9)), links=PageLinks(evidence="../evidence/"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from agents.analysis.findings import Finding, FindingKind, Source
 from agents.analysis.kpi import analyse_kpis
 from agents.analysis.signals import FloatArray, KpiSeries, Window
 from agents.investigation.checkpoints.serializer import checkpoint_serializer
-from agents.investigation.memory import MemoryHistory
+from agents.investigation.memory import MemoryHistory, request_for
 from agents.investigation.outcomes import Reported
 from agents.investigation.picture import Picture, latest
 from agents.investigation.pictures import pictures_of, thinned
@@ -170,6 +171,28 @@ async def test_a_report_draws_what_decided_with_the_change_and_the_alarm() -> No
         assert (one.caption, one.onset) == (cited.statement, cited.onset)
         assert one.alarm_at == report.alarmed_at
         assert _from_the_data(one, data.kpis)
+
+
+async def test_what_is_the_cause_s_and_the_alarm_s_is_drawn_once() -> None:
+    data = replace(bad_deploy(), alarm_service="cart", alarm_indicator="cpu_usage")
+
+    report = await run(data, ports_for(data))
+
+    names = [(one.service, one.indicator) for one in report.figures]
+    assert ("cart", "cpu_usage") in names
+    assert len(names) == len(set(names))
+
+
+async def test_a_second_look_still_tells_when_the_first_alarm_came() -> None:
+    data = bad_deploy()
+    ports, request = ports_for(data), request_for(data)
+    first = request.incident.alarms[0].started_at
+    later = request.model_copy(update={"looked_until": first, "event_id": ""})
+
+    outcome = await Investigations(ports.settings).investigate(later, ports)
+
+    assert isinstance(outcome, Reported)
+    assert outcome.report.alarmed_at == first
 
 
 def _from_the_data(one: ReportFigure, kpis: tuple[KpiSeries, ...]) -> bool:

@@ -204,6 +204,12 @@ class TestTimeline:
         assert [entry.evidence_id for entry in told][1:] == [first.event_id, storm.event_id]
         assert [entry.at for entry in told] == [AT - timedelta(seconds=5), AT, AT]
 
+    @pytest.mark.parametrize(("alarms", "told"), [(1, 1), (2, 2)])
+    def test_one_alarm_is_told_once(self, alarms: int, told: int) -> None:
+        storm = evidence("web", FindingKind.ALARM_STORM, Source.ALARMS, score=None, alarms=alarms)
+        first = evidence("web", FindingKind.FIRST_ALARM, Source.ALARMS, score=None)
+        assert len(timeline([storm, first], [])) == told
+
     @pytest.mark.parametrize(
         "unwanted",
         [

@@ -159,6 +159,12 @@ def test_gaps_are_what_was_away_late_or_absent_and_only_where_it_matters() -> No
     assert len(gaps) == 3
 
 
+def test_sources_that_had_not_landed_are_told_in_one_sentence() -> None:
+    (gap,) = missing(state(late=(Source.ALARMS, Source.KPIS, Source.LOGS)), (CPU,))
+
+    assert gap.startswith("The newest data of alarms, kpis, logs had not landed when the wait ended")
+
+
 def test_what_would_settle_it_begins_with_the_suspects_and_their_queries() -> None:
     steps = settling_queries([claim("cart", CPU)], ["Did the pool run dry?"], (CPU, AWAY, NO_LOGS))
 
