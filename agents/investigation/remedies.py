@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from agents.analysis.findings import CauseKind, FindingKind
 from agents.investigation.state import Claim
@@ -12,59 +13,78 @@ from schemas.events.report import NextStep
 
 __all__ = ["change_title", "next_steps"]
 
-_STEPS: Mapping[CauseKind, tuple[str, ...]] = {
-    CauseKind.CPU: (
-        "See which process of {service} or its host takes the CPU (top, profiler)",
-        "Add instances of {service}, or raise its CPU limit",
-        "Move what runs beside {service} off its host, or restart the busy instance",
+
+@dataclass(frozen=True, slots=True)
+class _Remedies:
+    """What to do about one kind of cause, by `Safety`."""
+
+    looks: tuple[str, ...]
+    undoable: tuple[str, ...]
+    lasting: tuple[str, ...] = ()
+
+
+_REMEDIES: Mapping[CauseKind, _Remedies] = {
+    CauseKind.CPU: _Remedies(
+        ("See which process of {service} or its host takes the CPU (top, profiler)",),
+        (
+            "Add instances of {service}, or raise its CPU limit",
+            "Move what runs beside {service} off its host",
+        ),
+        ("Restart the busy instance of {service}",),
     ),
-    CauseKind.MEMORY: (
-        "See whether the memory of {service} still grows; take a heap dump before anything is restarted",
-        "Raise the memory limit of {service}, or add instances, to win time",
-        "Restart the instances of {service} one by one",
+    CauseKind.MEMORY: _Remedies(
+        ("See whether the memory of {service} still grows (resident size, heap, collections)",),
+        ("Raise the memory limit of {service}, or add instances, to win time",),
+        ("Take a heap dump of {service}, then restart its instances one by one",),
     ),
-    CauseKind.DISK: (
-        "See what fills or slows the disk of {service} (df, du, iostat)",
-        "Grow the volume of {service}, or move its load elsewhere",
-        "Delete what may go (old logs, temporary files) on {service}",
+    CauseKind.DISK: _Remedies(
+        ("See what fills or slows the disk of {service} (df, du, iostat)",),
+        ("Grow the volume of {service}, or move its load elsewhere",),
+        ("Delete what may go (old logs, temporary files) on {service}",),
     ),
-    CauseKind.NETWORK: (
-        "Measure loss and delay between {service} and those it talks to (ping, mtr, interface counters)",
-        "Route calls around the slow path of {service}, or move its instances to another node",
-        "Undo the latest network or policy change near {service}",
+    CauseKind.NETWORK: _Remedies(
+        ("Measure loss and delay between {service} and those it talks to (ping, mtr, interface counters)",),
+        (
+            "Undo the latest network or policy change near {service}",
+            "Route calls around the slow path of {service}, or move its instances to another node",
+        ),
     ),
-    CauseKind.LATENCY: (
-        "See which operation of {service} is slow, and what it waits for (traces, slow query log)",
-        "Shorten the time-outs of its callers, or shed load, so that they do not wait with it",
-        "Add instances of {service}, or restart the slow one",
+    CauseKind.LATENCY: _Remedies(
+        ("See which operation of {service} is slow, and what it waits for (traces, slow query log)",),
+        (
+            "Add instances of {service}",
+            "Shorten the time-outs of its callers, or shed load, so that they do not wait with it",
+        ),
+        ("Restart the slow instance of {service}, if it is one alone",),
     ),
-    CauseKind.ERRORS: (
-        "Read the newest error lines of {service}",
-        "Take its failing instances out of the balancing, or fall back where callers can",
-        "Restart {service}, if one instance alone fails",
+    CauseKind.ERRORS: _Remedies(
+        ("Read the newest error lines of {service}",),
+        ("Take its failing instances out of the balancing, or fall back where callers can",),
+        ("Restart {service}, if one instance alone fails",),
     ),
-    CauseKind.SATURATION: (
-        "See who holds the connections, threads or queue slots of {service}",
-        "Raise the pool or queue limit of {service}, or add instances",
-        "Restart the instances of {service} one by one, to free what is stuck",
+    CauseKind.SATURATION: _Remedies(
+        ("See who holds the connections, threads or queue slots of {service}",),
+        ("Raise the pool or queue limit of {service}, or add instances",),
+        ("Restart the instances of {service} one by one, to free what is stuck",),
     ),
-    CauseKind.DEPLOY: (
-        "Compare the error lines of {service} before and after {change}",
-        "Roll back {change}",
-        "If it cannot be rolled back, take the new instances of {service} out of the balancing",
+    CauseKind.DEPLOY: _Remedies(
+        ("Compare the error lines of {service} before and after {change}",),
+        (
+            "Roll back {change}",
+            "If it cannot be rolled back, take the new instances of {service} out of the balancing",
+        ),
     ),
-    CauseKind.CONFIG: (
-        "Ask who made {change} whether it was meant to do this",
-        "Put back the value from before {change}",
+    CauseKind.CONFIG: _Remedies(
+        ("Ask who made {change} whether it was meant to do this",),
+        ("Put back the value from before {change}",),
     ),
-    CauseKind.TRAFFIC: (
-        "See where the load on {service} comes from (clients, a batch, an attack, a retry storm)",
-        "Add instances of {service}",
-        "Limit the rate of the loudest client",
+    CauseKind.TRAFFIC: _Remedies(
+        ("See where the load on {service} comes from (clients, a batch, an attack, a retry storm)",),
+        ("Add instances of {service}", "Limit the rate of the loudest client"),
     ),
-    CauseKind.UNKNOWN: (
-        "Look at {service} first: it is where things began",
-        "Undo what was changed last on {service}, if anything was",
+    CauseKind.UNKNOWN: _Remedies(
+        ("Look at {service} first: it is where things began",),
+        ("Undo what was changed last on {service}, if anything was",),
     ),
 }
 
@@ -75,14 +95,15 @@ def next_steps(claim: Claim, evidence: Sequence[Evidence]) -> tuple[NextStep, ..
     cited = [known[i] for i in claim.evidence_ids if i in known]
     change = change_title(claim, evidence)
     words = {"service": claim.service, "change": f'"{change}"' if change else "the last change"}
-    actions = [text.format(**words) for text in _STEPS[claim.kind]]
+    remedies = _REMEDIES[claim.kind]
     query = next((one.query for one in cited if one.query and one.service == claim.service), "")
     books = [
         one for one in evidence if one.kind == FindingKind.RUNBOOK and one.service in {"", claim.service}
     ]
     read = [NextStep(action=f"Read {_book(one)}") for one in books[:1]]
-    first, *rest = [NextStep(action=action) for action in actions]
-    return (first.model_copy(update={"query": query}), *read, *rest)
+    first, *rest = [NextStep(action=text.format(**words)) for text in remedies.looks]
+    touching = [NextStep(action=text.format(**words)) for text in (*remedies.undoable, *remedies.lasting)]
+    return (first.model_copy(update={"query": query}), *rest, *read, *touching)
 
 
 def change_title(claim: Claim, evidence: Sequence[Evidence]) -> str:

@@ -13,6 +13,7 @@ from agents.investigation.figures import Figures, unsupported
 from agents.investigation.prompts import known_names, writer_prompt
 from agents.investigation.publishable import about, denies, named, unfit, vouched
 from agents.investigation.report import cited_in_order
+from agents.investigation.safety import safest_first
 from agents.investigation.state import Conclusion, GraphState
 from agents.llm.outputs import SuggestedStep, WriterOutput
 from agents.llm.roles import WRITER
@@ -91,7 +92,7 @@ def _checked(own: Words, told: WriterOutput, conclusion: Conclusion, limits: _Li
     ):
         words = replace(words, summary=told.summary)
     suggested = [_step(step) for step in told.next_steps if _sound(step, limits)]
-    return replace(words, next_steps=(*own.next_steps, *suggested[:_MOST_SUGGESTED]))
+    return replace(words, next_steps=safest_first([*own.next_steps, *suggested[:_MOST_SUGGESTED]]))
 
 
 def _sound(step: SuggestedStep, limits: _Limits) -> bool:

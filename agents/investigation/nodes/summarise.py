@@ -10,6 +10,7 @@ from agents.investigation.costs import total_nano_usd
 from agents.investigation.pictures import figures_of
 from agents.investigation.remedies import next_steps
 from agents.investigation.report import render
+from agents.investigation.safety import safest_first
 from agents.investigation.state import Claim, Conclusion, GraphState
 from agents.investigation.surroundings import links_of, path_of
 from agents.investigation.timeline import began_at, timeline
@@ -114,7 +115,7 @@ def _steps(conclusion: Conclusion, state: GraphState) -> tuple[NextStep, ...]:
     own = next_steps(conclusion.claims[0], state.current_evidence)
     if not (state.from_memory and state.recalled and state.recalled.next_steps):
         return own
-    first, *rest = state.recalled.next_steps
+    first, *rest = safest_first(state.recalled.next_steps)
     return (first.model_copy(update={"query": own[0].query}), *rest)
 
 

@@ -24,6 +24,7 @@ from agents.investigation.inquiries.asking import MOST_TURNS
 from agents.investigation.memory import CollectingPublisher, MemoryWindows, memory_ports, request_for
 from agents.investigation.outcomes import Reported
 from agents.investigation.run import Investigations
+from agents.investigation.safety import safety_of
 from agents.llm.journal import InMemoryJournal
 from agents.ports import Admitted, BudgetLevel, Published, QueryLimits
 from schemas.errors import LeaseLostError
@@ -165,6 +166,9 @@ async def test_an_ideal_one_asks_is_answered_and_words_the_report() -> None:
     assert "cpu_usage" in kpis.statement
     assert outcome.report.headline == "cart is the cause (deploy)"
     assert not outcome.report.partial
+    advised = [step.action for step in outcome.report.next_steps]
+    assert advised[1].startswith("Look at cart first (it began there) [")
+    assert [safety_of(action) for action in advised] == sorted(map(safety_of, advised))
     steps = [e.step for e in outcome.events if isinstance(e, InvestigationStatus)]
     assert steps[steps.index("rank") :][:4] == ["rank", "inquire", "reconsider", "verify"]
     queries = [e for e in outcome.events if isinstance(e, CostEntry) and e.step.startswith("inquire.")]
