@@ -46,7 +46,7 @@ def _grid() -> Iterator[str]:
         yield f'<line x1="{_x(0)}" x2="{_x(1)}" y1="{_y(value)}" y2="{_y(value)}" class="grid"/>'
         yield f'<text x="{_LEFT - 6}" y="{_y(value) + 4}" class="tick" text-anchor="end">{value:.1f}</text>'
         yield f'<text x="{_x(value)}" y="{_y(0) + 15}" class="tick" text-anchor="middle">{value:.1f}</text>'
-    yield f'<text x="{_x(0.5)}" y="{_y(0) + 30}" class="tick" text-anchor="middle">confidence → right</text>'
+    yield f'<text x="{_x(0.5)}" y="{_y(0) + 30}" class="tick" text-anchor="middle">across: confidence said; up: share right</text>'
 
 
 def _bar(one: Bin) -> Iterator[str]:

@@ -10,6 +10,7 @@ from agents.evaluation.page_style import STYLE
 from agents.evaluation.results import CaseResult, EvaluationReport, NamedCause, ScenarioResult, Spent
 from agents.evaluation.wording import (
     FEEDBACK_COLUMNS,
+    criterion_words,
     feedback_row,
     money,
     percent,
@@ -103,7 +104,7 @@ def _failure(draws: Sequence[ScenarioResult]) -> str:
 
 def _draw(one: ScenarioResult) -> str:
     rows = "".join(
-        f"<tr><th>{check.criterion}</th><td>expected {escape(check.expected)}</td>"
+        f"<tr><th>{criterion_words(check.criterion)}</th><td>expected {escape(check.expected)}</td>"
         f"<td class=bad>said {escape(check.said)}</td></tr>"
         for check in one.checks
         if not check.met
@@ -133,7 +134,7 @@ def _groups(report: EvaluationReport) -> str:
         ("criterion", "met", "", "asked"),
         (
             (
-                o.criterion.value.replace("_", " "),
+                criterion_words(o.criterion),
                 percent(o.met / o.asked),
                 _meter(o.met, o.asked),
                 str(o.asked),
@@ -169,9 +170,13 @@ def _datasets(report: EvaluationReport) -> str:
     return _section("Recorded incidents", _table(columns, rows), rows)
 
 
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _reliability(report: EvaluationReport) -> str:
     figures = "".join(
-        f"<figure>{reliability_svg(one.calibration, escape(one.of))}<figcaption>{escape(one.of)}: expected calibration error "
+        f"<figure>{reliability_svg(one.calibration, escape(one.of))}<figcaption>{escape(_capital(one.of))}: expected calibration error "
         f"<b>{one.calibration.error or 0:.3f}</b>, Brier score {one.calibration.brier or 0:.3f}, "
         f"{one.calibration.count} answers. The bar is how often they were right, the shade how far that is from what they said.</figcaption></figure>"
         for one in report.reliability

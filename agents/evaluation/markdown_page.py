@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from agents.evaluation.results import About, EvaluationReport, ScenarioResult
 from agents.evaluation.wording import (
     FEEDBACK_COLUMNS,
+    criterion_words,
     feedback_row,
     money,
     percent,
@@ -68,7 +69,7 @@ def _groups(report: EvaluationReport) -> Iterator[str]:
 def _criteria(report: EvaluationReport) -> Iterator[str]:
     if report.criteria:
         yield "## By criterion"
-        rows = ((o.criterion.value.replace("_", " "), share(o.met, o.asked)) for o in report.criteria)
+        rows = ((criterion_words(o.criterion), share(o.met, o.asked)) for o in report.criteria)
         yield _table(("criterion", "met"), rows)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from agents.evaluation.judging import Criterion
 from agents.evaluation.results import EvaluationReport, FeedbackScore, ScenarioResult
 
 __all__ = [
     "FEEDBACK_COLUMNS",
+    "criterion_words",
     "feedback_row",
     "money",
     "percent",
@@ -25,6 +27,10 @@ def feedback_row(one: FeedbackScore) -> tuple[str, ...]:
     """Return what people said of one group of reports, under the columns above."""
     counts = (str(one.answers), str(one.fixed), str(one.wrong), f"{one.mean:.0f}")
     return (one.tenant, one.model, one.verdict, one.kind, *counts)
+
+
+def criterion_words(criterion: Criterion) -> str:
+    return criterion.value.replace("_", " ")
 
 
 def percent(value: float | None) -> str:
@@ -81,4 +87,4 @@ def unmet(result: ScenarioResult) -> Iterator[str]:
     """Yield what was expected and what was said, for each criterion that is not met."""
     for check in result.checks:
         if not check.met:
-            yield f"{check.criterion}: expected {check.expected}; said {check.said}"
+            yield f"{criterion_words(check.criterion)}: expected {check.expected}; said {check.said}"

@@ -25,6 +25,7 @@ PICTURE_STYLE: Final = """
 .picture .dot { fill: var(--series) }
 .picture .onset { stroke: var(--mark); stroke-width: 1.5; stroke-dasharray: 5 3 } .picture .onset-text { fill: var(--mark) }
 .picture .alarm { stroke: var(--alarm); stroke-width: 1.5 } .picture .alarm-text { fill: var(--alarm) }
+.picture .onset-text, .picture .alarm-text { stroke: var(--paper); stroke-width: 4px; paint-order: stroke }
 .picture .node { fill: var(--paper); stroke: var(--dim) } .picture .cause { fill: var(--mark-soft); stroke: var(--mark); stroke-width: 2 }
 .picture .alarmed { stroke: var(--alarm); stroke-width: 2 } .picture .cleared { stroke-dasharray: 4 3 }
 .picture .link { stroke: var(--dim); fill: none; opacity: .75 } .picture .way { stroke: var(--mark); stroke-width: 2.5; fill: none }

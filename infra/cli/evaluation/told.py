@@ -8,7 +8,14 @@ from pathlib import Path
 import orjson
 
 from agents.evaluation.results import CaseResult, DatasetScore, EvaluationReport
-from agents.evaluation.wording import FEEDBACK_COLUMNS, feedback_row, percent, summary_line, unmet
+from agents.evaluation.wording import (
+    FEEDBACK_COLUMNS,
+    criterion_words,
+    feedback_row,
+    percent,
+    summary_line,
+    unmet,
+)
 from infra.cli.console import emit, err, out, plain, table
 from infra.cli.evaluation.declared import Scenario
 from infra.cli.evaluation.tasks import Done
@@ -76,7 +83,7 @@ def _tell_groups(report: EvaluationReport) -> None:
         (o.group, o.incidents, percent(o.passed / o.incidents), o.failed, o.errors) for o in report.groups
     )
     out.print(table("By kind of incident", ("group", "incidents", "right", "not", "errors"), rows))
-    told = ((o.criterion.value, o.asked, percent(o.met / o.asked)) for o in report.criteria)
+    told = ((criterion_words(o.criterion), o.asked, percent(o.met / o.asked)) for o in report.criteria)
     out.print(table("By criterion", ("criterion", "asked", "met"), told))
     bad = [one for one in report.scenarios if not one.passed and not one.error]
     if bad:

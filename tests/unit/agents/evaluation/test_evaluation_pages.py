@@ -15,7 +15,7 @@ from agents.evaluation.html_page import html_page
 from agents.evaluation.judging import Criterion
 from agents.evaluation.markdown_page import DIAGRAM, markdown_page
 from agents.evaluation.results import EvaluationReport, FeedbackScore, NamedCause
-from agents.evaluation.wording import money, percent, seconds, share, summary_line
+from agents.evaluation.wording import criterion_words, money, percent, seconds, share, summary_line, unmet
 from tests.fakes.evaluated import ABOUT, case, check, scenario, spent
 
 EVIL = "<script>alert(1)</script> | **x**"
@@ -184,6 +184,15 @@ def test_figures_in_words() -> None:
     assert (share(0, 0), share(1, 4)) == ("-", "1 of 4 (25%)")
     assert (seconds(None), seconds(0.0123), seconds(12.34)) == ("-", "12 ms", "12.3 s")
     assert (money(None), money(0), money(1_500_000_000)) == ("unpriced", "$0.0000", "$1.5000")
+
+
+@pytest.mark.parametrize("criterion", Criterion)
+def test_a_criterion_is_told_in_words(criterion: Criterion) -> None:
+    missed = check(criterion, met=False)
+    report = compiled(ABOUT, [scenario("bad", "g", missed)])
+    (line,) = unmet(report.scenarios[0])
+    assert "_" not in line.partition(":")[0]
+    assert f"<th>{criterion_words(criterion)}</th>" in html_page(report)
 
 
 def test_the_summary_is_a_sentence() -> None:
