@@ -29,14 +29,14 @@ class Deviation:
     score: float
 
 
-def load_factor(before: Mapping[str, float], after: Mapping[str, float]) -> float:
+def load_factor(before: Mapping[str, float], after: Mapping[str, float], *, surely: bool = False) -> float:
     """How much of the load went on, 0 where nothing did: the upper quartile of the keys' own ratios, by weight.
 
-    The things that a fault stops drag the total down with them; those that continue best show the true load.
+    The things that a fault stops drag the total down with them; those that continue best show the true load. How much
+    `surely` did is less by their own noise: of two that come by chance, one is always ahead.
     """
-    ratios = sorted(
-        (after.get(key, 0.0) / count, count) for key, count in before.items() if count >= _CARRIER
-    )
+    seen = {key: _surely(count) for key, count in after.items()} if surely else after
+    ratios = sorted((seen.get(key, 0.0) / count, count) for key, count in before.items() if count >= _CARRIER)
     if not ratios:
         total = sum(before.values())
         return sum(after.values()) / total if total else 1.0
@@ -48,19 +48,31 @@ def load_factor(before: Mapping[str, float], after: Mapping[str, float]) -> floa
     return ratios[0][0]
 
 
+def _surely(count: float) -> float:
+    return max(0.0, count - math.sqrt(count))
+
+
 def deviations(
-    before: Mapping[str, float], after: Mapping[str, float], factor: float, beyond: float = -1.0
+    before: Mapping[str, float],
+    after: Mapping[str, float],
+    factor: float,
+    beyond: float = -1.0,
+    least: float | None = None,
 ) -> tuple[Deviation, ...]:
     """Every key's count against what `before` and the load `factor` let expect, strongest first.
 
-    Only those whose score is larger than `beyond` in size.
+    Only those whose score is larger than `beyond` in size. What is missing is measured against the `least` the load may
+    have been, where that is given.
     """
     # Both counts are noisy: Anscombe's square-root transform makes their noise alike, about one half each.
     noise = math.sqrt(1.0 + min(factor, 4.0))
     found = []
     for key in before.keys() | after.keys():
         expected, observed = before.get(key, 0.0) * factor, after.get(key, 0.0)
-        sigmas = 2.0 * (math.sqrt(observed + 3 / 8) - math.sqrt(expected + 3 / 8)) / noise
+        due = expected
+        if least is not None and observed < expected:
+            due = max(observed, before.get(key, 0.0) * min(least, factor))
+        sigmas = 2.0 * (math.sqrt(observed + 3 / 8) - math.sqrt(due + 3 / 8)) / noise
         score = sigmas / NOTABLE_SIGMAS
         if abs(score) > beyond:
             found.append(Deviation(key, expected, observed, score))

@@ -35,7 +35,8 @@ class Rates:
         own = self.by_service[service]
         before = {str(k): float(self.before[k]) for k in own if self.before[k]}
         after = {str(k): float(self.after[k]) for k in own if self.after[k]}
-        return deviations(before, after, load_factor(before, after), beyond)
+        least = load_factor(before, after, surely=True)
+        return deviations(before, after, load_factor(before, after), beyond, least)
 
     def contrast(self) -> float:
         """How much both sides differ, all services together."""

@@ -92,3 +92,27 @@ def test_the_strongest_comes_first_and_equals_by_name() -> None:
 def test_without_load_what_was_there_is_not_expected() -> None:
     found = only({"a": 100.0}, {}, 0.0)
     assert (found.expected, found.score) == (0.0, 0.0)
+
+
+def test_the_load_surely_is_less_by_the_noise_of_what_shows_it() -> None:
+    assert load_factor({"a": 100.0}, {"a": 100.0}, surely=True) == pytest.approx(0.9)
+    assert load_factor({"a": 10.0}, {"a": 1.0}, surely=True) == 0.0
+    assert load_factor({"a": 1e6}, {"a": 1e6}, surely=True) == pytest.approx(0.999)
+
+
+def test_what_is_missing_is_measured_against_the_least_load() -> None:
+    before, after = {"mail": 243.0, "page": 136.0}, {"page": 6.0}
+    factor = load_factor(before, after)
+    least = load_factor(before, after, surely=True)
+    by_factor = {one.key: one for one in deviations(before, after, factor)}
+    by_least = {one.key: one for one in deviations(before, after, factor, least=least)}
+
+    assert by_factor["mail"].score < by_least["mail"].score < 0.0
+    assert by_least["mail"].expected == by_factor["mail"].expected
+    assert by_least["page"] == by_factor["page"]
+
+
+def test_what_is_hardly_missing_is_not_more_than_expected_by_the_least_load() -> None:
+    (found,) = deviations({"a": 100.0}, {"a": 95.0}, 1.0, least=0.9)
+    assert found.score == 0.0
+    assert found.expected == 100.0

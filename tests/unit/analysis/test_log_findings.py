@@ -69,7 +69,9 @@ def test_a_line_that_stopped_has_its_onset_at_the_division() -> None:
         'pay logs the log line "paid" less often than its load explains: 0 times in 2 min, 20 expected'
     )
     assert (finding.onset, finding.direction) == (START, -1)
-    assert finding.score == pytest.approx(-score(0, 20, 0.2))
+    # The others may have gone on by their own noise less: 20 lines show the load to a fifth or so.
+    assert finding.score is not None
+    assert 1.0 < finding.score < -score(0, 20, 0.2)
 
 
 def test_a_line_that_was_there_before_is_not_new_though_its_service_fell_silent() -> None:
