@@ -18,7 +18,7 @@ from agents.analysis.topology import analyse_topology
 from agents.investigation.context import RunContext
 from agents.investigation.costs import query_cost
 from agents.investigation.evidence import finding_of
-from agents.investigation.learning import learned_from_latencies, told_of_calls
+from agents.investigation.learning import learned_ties, told_of_calls
 from agents.investigation.nodes.gathering import (
     GatherDelta,
     GatherOrder,
@@ -54,15 +54,13 @@ async def gather_topology(state: GraphState, context: RunContext) -> TopologyDel
         known=known_of(state.evidence),
     )
     calls = await _calls(order, state.topology.signal(), context)
-    guessed, learning = (
-        ((), {}) if calls.topology.calls else await learned_from_latencies(order, state, context)
-    )
+    guessed, learning = ((), ()) if calls.topology.calls else await learned_ties(order, state, context)
     others = [*map(finding_of, state.current_evidence), *calls.findings, *guessed]
     related = await asyncio.to_thread(
         analyse_topology, others, calls.topology, state.alarm_service, context.ports.candidates
     )
     found = await published([*calls.findings, *related], order, calls.fetched, calls.costs, context)
-    return _delta([learning, found], KnownTopology.of(calls.topology))
+    return _delta([*learning, found], KnownTopology.of(calls.topology))
 
 
 @dataclass(frozen=True, slots=True)
