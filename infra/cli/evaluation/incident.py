@@ -70,9 +70,17 @@ def play(scenario: Scenario, seed: int) -> PlayedIncident:
 
 
 def _opening(told: Recorded, onset: float) -> AlarmRecord | None:
-    """The first alarm since the scene began, by the alarm's own clock or ours: whichever is kinder to a skewed one."""
-    firing = [one for one in told.alarms if not one.cleared and one.time >= onset - told.skew_s]
-    return min(firing, key=lambda one: one.time, default=None)
+    """The first alarm since the scene began, by the alarm's own clock or ours: whichever is kinder to a skewed one.
+
+    A repeat of one that fired before that opens nothing: it is about something else.
+    """
+    since = onset - told.skew_s
+    known = {(one.service, one.name): one for one in told.alarms if one.time < since}
+    firing = [one for one in told.alarms if not one.cleared and one.time >= since]
+    fresh = [
+        one for one in firing if (one.service, one.name) not in known or known[one.service, one.name].cleared
+    ]
+    return min(fresh, key=lambda one: one.time, default=None)
 
 
 def _clock_of(service: str, scenario: Scenario, staged: Staged) -> float:

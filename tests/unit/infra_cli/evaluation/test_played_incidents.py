@@ -106,3 +106,15 @@ def test_an_alarm_by_another_clock_is_told_when_it_is_raised() -> None:
     assert ours.told_at == ours.data.window.alarm_at
     assert ahead.told_at == ahead.data.window.alarm_at
     assert ahead.data.alarm_service != ahead.cast[Role.CULPRIT]
+
+
+def test_a_repeat_of_an_alarm_that_fired_before_opens_nothing() -> None:
+    repeated = played("maintenance-elsewhere", seed=3)
+    opening = repeated.data.window.alarm_at
+    opened = {(one.service, one.name) for one in repeated.data.alarms if one.time == opening}
+    earlier = {
+        (one.service, one.name) for one in repeated.data.alarms if one.time < opening and not one.cleared
+    }
+
+    assert earlier
+    assert opened - earlier
