@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
 from agents.analysis.metrics import RESOURCES, SYMPTOMS, WAITING
 
-__all__ = ["Clue", "clues_of", "is_bad", "is_gone", "strength_of", "strength_parts"]
+__all__ = ["Clue", "clues_of", "is_bad", "is_gone", "strength_of", "strength_parts", "weight_of"]
 
 # How much a notable shift of each kind of metric speaks against its owner. A resource belongs to the service;
 # latency and errors come from it or from whom it calls; its traffic is mostly its callers' doing.
@@ -78,6 +78,11 @@ def strength_parts(clues: Iterable[Clue]) -> list[tuple[Clue, float]]:
     for clue in sorted(clues, key=lambda c: (-c.strength, c.finding.subject)):
         best.setdefault(clue.kind, clue)
     return [(clue, math.ldexp(clue.strength, -place)) for place, clue in enumerate(best.values())]
+
+
+def weight_of(kind: CauseKind) -> float:
+    """How much a notable shift of a metric of this kind speaks against its owner."""
+    return _KPI_WEIGHT[kind]
 
 
 def is_bad(finding: Finding) -> bool:

@@ -10,9 +10,9 @@ from agents.analysis.clues import Clue, clues_of
 from agents.analysis.comovement import learned_calls
 from agents.analysis.findings import Cause, CauseKind, Contribution, Finding, FindingKind, Ruling, Source
 from agents.analysis.instances import lifted, rolled_up
-from agents.analysis.metrics import RESOURCES, nature_of
+from agents.analysis.metrics import RESOURCES, WAITING, nature_of
 from agents.analysis.nearness import nearer
-from agents.analysis.relevance import felt, relevant
+from agents.analysis.relevance import arriving, felt, relevant
 from agents.analysis.signals import Topology
 from agents.analysis.suffering import anybody_suffers
 from agents.analysis.topology import Explanation, explanations
@@ -82,7 +82,7 @@ def rank_causes(  # noqa: PLR0913 - all that is known of one incident
     Confidences are in [0, 1] and sum to at most 1. Where nothing is abnormal the ranking is empty of confidence.
     """
     graph = lifted(topology)
-    clues = felt(rolled_up(clues_of(findings), topology), graph)
+    clues = arriving(felt(rolled_up(clues_of(findings), topology), graph), graph)
     clues = nearer(relevant(clues, nature_of(alarm_indicator).kind), graph, alarm_service)
     explained = explanations(clues, graph, learned_calls(findings))
     seen = candidates or frozenset(clues) | topology.nodes | frozenset(topology.calls)
@@ -161,12 +161,19 @@ def _contribution(addend: Addend) -> Contribution:
 
 
 def _lead(clues: Sequence[Clue]) -> Clue | None:
-    """What to name as the cause: a resource that hurts before a symptom that it makes, if it is about as notable."""
+    """What to name as the cause: a resource that hurts before a symptom that it makes, if it is about as notable.
+
+    Load that is as notable comes before what it takes. A line says that something fails, hardly what: anything exhausted
+    comes before that.
+    """
     notable = [c for c in clues if c.bad and c.strength >= 1.0]
     least = _COMPARABLE * max((c.strength for c in notable), default=0.0)
+    load = [c for c in notable if c.kind is CauseKind.TRAFFIC and c.strength >= least]
     resources = [c for c in notable if c.kind in RESOURCES and c.own and c.strength >= least]
+    if not resources and notable and notable[0].finding.source is Source.LOGS:
+        resources = [c for c in notable if c.kind in WAITING and c.finding.source is Source.KPIS]
     metrics = [c for c in clues if c.finding.indicator]
-    return next(iter([*resources, *notable, *metrics, *clues]), None)
+    return next(iter([*load, *resources, *notable, *metrics, *clues]), None)
 
 
 def _deciding_change(clues: Sequence[Clue]) -> Clue | None:

@@ -35,6 +35,8 @@ class Profile:
     """Something notable waits: requests wait for those before them, and times multiply."""
     multiplied: bool = False
     """Its latency at least doubled."""
+    quick: bool = False
+    """Its latency is measured, and not notably longer."""
     traffic: float = 1.0
     """How many times as much as before; 1 where it did not notably change."""
     suspicious: bool = False
@@ -60,6 +62,7 @@ class Profile:
             slowed=_slowed(clues),
             queues=any(c.kind in WAITING and c.strength >= 1.0 for c in bad),
             multiplied=any(c.kind is CauseKind.LATENCY and _ratio(c) >= _MULTIPLE for c in clues),
+            quick=_quick(clues),
             traffic=_traffic(clues),
             suspicious=any(c.own and c.kind is not CauseKind.TRAFFIC and c.strength > _LITTLE for c in bad),
             failing=any(c.kind is CauseKind.ERRORS and c.strength > _LITTLE for c in symptoms),
@@ -75,6 +78,13 @@ NOTHING = Profile()
 def _ratio(clue: Clue) -> float:
     ratio = clue.finding.data.get("ratio")
     return float(ratio) if isinstance(ratio, (int, float)) else 0.0
+
+
+def _quick(clues: Sequence[Clue]) -> bool:
+    measured = any(c.finding.data.get("latency_level") is not None for c in clues)
+    return measured and not any(
+        c.bad and c.kind is CauseKind.LATENCY and c.finding.kind is not FindingKind.NORMAL for c in clues
+    )
 
 
 def _traffic(clues: Sequence[Clue]) -> float:

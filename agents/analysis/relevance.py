@@ -5,16 +5,42 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from agents.analysis.clues import Clue
-from agents.analysis.findings import CauseKind
+from agents.analysis.clues import Clue, weight_of
+from agents.analysis.findings import CauseKind, Source
 from agents.analysis.metrics import SYMPTOMS
 from agents.analysis.signals import Topology
 
-__all__ = ["felt", "relevant"]
+__all__ = ["arriving", "entries", "felt", "relevant"]
 
 # A callee that slowed by less than this share of what its caller's answers took before is hardly felt by anyone.
 _FELT_SHARE = 0.05
 _OTHER_SYMPTOM = 0.7
+# So many times as many requests as before are no ordinary peak.
+_RUSH = 1.5
+
+
+def entries(topology: Topology) -> frozenset[str]:
+    """Services that call others and are called by nobody: what comes to them comes from outside."""
+    called = {callee for callees in topology.calls.values() for callee in callees}
+    return frozenset(caller for caller, callees in topology.calls.items() if callees) - called
+
+
+def arriving(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> dict[str, tuple[Clue, ...]]:
+    """The clues, the load of those that nobody calls in full: elsewhere it is the callers' doing, there it is nobody's."""
+    outside = entries(topology)
+    return {s: _in_full(own) if s in outside else tuple(own) for s, own in clues.items()}
+
+
+def _in_full(own: Sequence[Clue]) -> tuple[Clue, ...]:
+    weight = 1.0 / weight_of(CauseKind.TRAFFIC)
+    weighed = [_weakened(c, weight) if _rush(c) else c for c in own]
+    return tuple(sorted(weighed, key=lambda c: (-c.strength, c.finding.subject)))
+
+
+def _rush(clue: Clue) -> bool:
+    ratio = clue.finding.data.get("ratio")
+    notable = clue.bad and (clue.finding.score or 0.0) >= 1.0 and clue.finding.source is Source.KPIS
+    return notable and clue.kind is CauseKind.TRAFFIC and isinstance(ratio, (int, float)) and ratio >= _RUSH
 
 
 def relevant(clues: Mapping[str, Sequence[Clue]], alarmed: CauseKind) -> dict[str, tuple[Clue, ...]]:

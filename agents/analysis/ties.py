@@ -6,15 +6,21 @@ when it slowed by enough to matter for the caller: two milliseconds do not expla
 
 from __future__ import annotations
 
+import math
+
 from agents.analysis.findings import CauseKind
 from agents.analysis.profiles import Profile
 
-__all__ = ["floods", "greed", "share"]
+__all__ = ["floods", "greed", "loads", "share", "surges"]
 
 # A callee that slowed by this share of its caller's slow-down explains it in full: a caller may call it several times.
 _FULL_SHARE = 0.3
 _OTHER_KIND = 0.6
+# A callee that is measured to answer as fast as ever explains little of its caller's waiting, however much that is.
+_UNMEASURED = 0.2
 _FLOOD = 1.5
+# Who is overrun answers less than it is asked; of each kind of request there are not as many more.
+_AS_MUCH = 0.5
 _NO_ERRORS = frozenset({CauseKind.LATENCY, CauseKind.TRAFFIC, CauseKind.UNKNOWN})
 
 
@@ -35,6 +41,19 @@ def floods(caller: Profile, callee: Profile) -> bool:
     """
     grown = callee.traffic >= _FLOOD * max(caller.traffic, 1.0)
     return caller.suspicious and not callee.failing and grown
+
+
+def surges(entry: Profile) -> bool:
+    """Whether many more requests come from outside to one that nobody calls."""
+    return entry.traffic >= _FLOOD
+
+
+def loads(entry: Profile, other: Profile) -> float:
+    """How much of another's symptoms the rush at the entry explains, 0 to 1: all, where its own load grew as much."""
+    if not surges(entry) or other.traffic <= 1.0:
+        return 0.0
+    grown = math.log(other.traffic) / math.log(entry.traffic)
+    return 1.0 if grown >= _AS_MUCH else 0.0
 
 
 def greed(sufferer: Profile, neighbour: Profile) -> float:
@@ -62,6 +81,8 @@ def _latency_fit(caller: Profile, callee: Profile) -> float:
     those before them, and the times no longer compare.
     """
     theirs, ours = callee.slowed, caller.slowed
+    if not ours and callee.quick and caller.leading is CauseKind.LATENCY:
+        return _UNMEASURED
     if not ours or not theirs or (caller.queues and callee.multiplied):
         return 1.0
     ratios = [theirs[metric] / ours[metric] for metric in ours.keys() & theirs.keys()]

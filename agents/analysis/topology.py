@@ -11,9 +11,9 @@ from agents.analysis.clues import Clue, clues_of, strength_of
 from agents.analysis.comovement import learned_calls
 from agents.analysis.findings import Finding, FindingKind, Source
 from agents.analysis.profiles import NOTHING, Profile
-from agents.analysis.relevance import felt
+from agents.analysis.relevance import entries, felt
 from agents.analysis.signals import Topology
-from agents.analysis.ties import floods, greed, share
+from agents.analysis.ties import floods, greed, loads, share, surges
 
 __all__ = ["Explanation", "analyse_topology", "distances", "explanations"]
 
@@ -69,7 +69,11 @@ def explanations(
     for service, profile in profiles.items():
         options = _by_callers(service, profiles, ties)
         if profile.symptom > 0:
-            options = [*_by_callees(service, profiles, ties), *_by_mates(service, profiles, ties), *options]
+            options += [
+                *_by_callees(service, profiles, ties),
+                *_by_mates(service, profiles, ties),
+                *_by_entries(service, profiles, ties),
+            ]
         if options:
             # Of those that explain as much, the one with more against it; the name decides between equals alone.
             found[service] = max(options, key=lambda e: (e.share, profiles[e.by].strength))
@@ -78,12 +82,17 @@ def explanations(
 
 @dataclass(frozen=True, slots=True)
 class _Ties:
-    """Who is tied to whom in what way; `greedy` are those of a host that took notably more of anything."""
+    """Who is tied to whom in what way.
+
+    `greedy` are those of a host that took notably more of anything, `rushed` whom each reaches to whom more requests come
+    from outside.
+    """
 
     topology: Topology
     callers: Mapping[str, set[str]]
     hosts: Mapping[str, str]
     greedy: Mapping[str, Sequence[str]]
+    rushed: Mapping[str, Container[str]]
     guessed: Mapping[str, Mapping[str, float]]
 
     @classmethod
@@ -102,7 +111,10 @@ class _Ties:
         guessed: dict[str, dict[str, float]] = {}
         for (caller, callee), certainty in sorted(learned.items()):
             guessed.setdefault(caller, {})[callee] = certainty
-        return cls(topology, _callers(topology), hosts, greedy, guessed)
+        rushed = {
+            one: distances(topology, one) for one in entries(topology) if surges(profiles.get(one, NOTHING))
+        }
+        return cls(topology, _callers(topology), hosts, greedy, rushed, guessed)
 
 
 def _by_callees(service: str, profiles: Mapping[str, Profile], ties: _Ties) -> list[Explanation]:
@@ -130,6 +142,15 @@ def _by_callers(service: str, profiles: Mapping[str, Profile], ties: _Ties) -> l
         Explanation(service, caller, 1.0, "is flooded by")
         for caller in sorted(ties.callers.get(service, ()))
         if floods(profiles.get(caller, NOTHING), profiles[service])
+    ]
+
+
+def _by_entries(service: str, profiles: Mapping[str, Profile], ties: _Ties) -> list[Explanation]:
+    own = profiles[service]
+    return [
+        Explanation(service, entry, loads(profiles[entry], own), "takes the load of")
+        for entry, reached in ties.rushed.items()
+        if entry != service and service in reached
     ]
 
 

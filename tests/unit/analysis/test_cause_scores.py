@@ -228,3 +228,53 @@ def test_who_is_explained_in_half_is_credited_in_half() -> None:
     )
     got = scores(rank(slow("web", 1.0), slow("mid", 4.0), cpu("db", 1.8), topology=chain, alarmed="web"))
     assert got["mid"] == pytest.approx(1.8 + 0.35 * min(0.9, 1.8) * 0.5)
+
+
+def rush(service: str, ratio: float, strength: float = 3.0, **data: Any) -> Finding:
+    return measured(service, "traffic", 2.0**strength - 1.0, ratio=ratio, **data)
+
+
+def test_load_from_outside_counts_in_full_and_leads() -> None:
+    ranking = rank(rush("web", 3.0), cpu("web", 2.0, load_explained=True), topology=WEB_DB)
+    first = ranking.causes[0]
+    assert (first.service, first.kind) == ("web", CauseKind.TRAFFIC)
+    assert first.score == about(3.0 + 2.0 / 2)
+
+
+def test_load_that_somebody_inside_makes_counts_little() -> None:
+    assert scores(rank(rush("db", 3.0), topology=WEB_DB))["db"] == about(3.0 * 0.3)
+    assert scores(rank(rush("web", 3.0)))["web"] == about(3.0 * 0.3)
+
+
+def test_an_ordinary_peak_counts_little_too() -> None:
+    assert scores(rank(rush("web", 1.49), topology=WEB_DB))["web"] == about(3.0 * 0.3)
+
+
+def test_all_that_a_rush_makes_slow_is_ruled_out() -> None:
+    ranking = rank(rush("web", 3.0), rush("db", 2.0), slow("db", 4.0), topology=WEB_DB, alarmed="web")
+    assert ranking.causes[0].service == "web"
+    assert [ruling.service for ruling in ranking.rulings] == ["db"]
+    assert "takes the load of web" in ranking.rulings[0].reason
+
+
+def failing_line(service: str, strength: float) -> Finding:
+    return Finding(
+        source=Source.LOGS,
+        kind=FindingKind.ERROR_BURST,
+        service=service,
+        subject=f"{service}|no connection|error_burst",
+        statement=f"{service} logs no connection",
+        score=2.0**strength - 1.0,
+        direction=1,
+    )
+
+
+def test_what_is_measured_to_be_exhausted_names_the_cause_not_the_line_that_complains() -> None:
+    pool = measured("web", "saturation", 3.0, indicator="pool_in_use")
+    first = rank(failing_line("web", 4.0), pool).causes[0]
+    assert (first.kind, first.indicator) == (CauseKind.SATURATION, "pool_in_use")
+
+
+def test_a_line_names_the_cause_where_nothing_is_exhausted() -> None:
+    first = rank(failing_line("web", 4.0), slow("web", 2.0)).causes[0]
+    assert (first.kind, first.indicator) == (CauseKind.ERRORS, "")

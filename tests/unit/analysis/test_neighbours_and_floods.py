@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agents.analysis.clues import Clue
-from agents.analysis.findings import CauseKind, FindingKind
+from agents.analysis.findings import CauseKind, FindingKind, Source
 from agents.analysis.signals import Topology
 from agents.analysis.topology import Explanation, explanations
 from tests.fakes.about import about
@@ -131,7 +131,8 @@ class TestFloods:
     def test_half_as_many_calls_more_than_it_is_asked_itself(
         self, grown: float, asked: float | None, floods: bool
     ) -> None:
-        assert ("db" in self.flood(grown=grown, asked=asked)) is floods
+        found = self.flood(grown=grown, asked=asked).get("db")
+        assert (found is not None and found.tie == "is flooded by") is floods
 
     @pytest.mark.parametrize(
         "own",
@@ -156,3 +157,49 @@ class TestFloods:
         assert "db" not in explained(slow("db"), calm, busy("web"))
         assert "db" not in explained(slow("db"), clue("db", CPU, 1.0, own=True, ratio=9.0), busy("web"))
         assert "db" not in explained(slow("db"), clue("db", TRAFFIC, 1.0, own=True, ratio=None), busy("web"))
+
+
+class TestSurges:
+    """`web` is called by nobody: what comes to it comes from outside."""
+
+    def rushed(self, entry: float, other: float, *more: Clue) -> dict[str, Explanation]:
+        return explained(
+            clue("web", TRAFFIC, 3.0, own=True, ratio=entry),
+            clue("db", TRAFFIC, 1.0, own=True, ratio=other),
+            slow("db", 2.0),
+            *more,
+        )
+
+    @pytest.mark.parametrize(
+        ("entry", "other", "loaded"),
+        [(2.0, 2.0, True), (2.25, 1.5, True), (2.25, 1.49, False), (1.49, 1.49, False), (3.0, 0.9, False)],
+    )
+    def test_a_rush_at_the_entry_explains_those_whose_load_grew_by_half_as_much(
+        self, entry: float, other: float, loaded: bool
+    ) -> None:
+        found = self.rushed(entry, other).get("db")
+        assert (found == Explanation("db", "web", 1.0, "takes the load of")) is loaded
+
+    def test_one_that_took_no_more_is_not_explained_by_it(self) -> None:
+        found = explained(clue("web", TRAFFIC, 3.0, own=True, ratio=3.0), slow("db", 2.0))
+        assert found.get("db") is None or found["db"].share == 0.0
+
+    def test_who_is_called_makes_no_rush_of_its_own(self) -> None:
+        found = explained(clue("db", TRAFFIC, 3.0, own=True, ratio=3.0), slow("web", 2.0))
+        assert found["web"].tie != "takes the load of"
+
+
+class TestMeasuredToBeQuick:
+    """A caller whose waiting only its alarm tells of."""
+
+    def waiting(self, *callee: Clue) -> float:
+        alarm = clue("web", CauseKind.LATENCY, 1.0, own=False, source=Source.ALARMS)
+        return explained(alarm, *callee)["web"].share
+
+    def test_one_that_answers_as_fast_as_ever_explains_little(self) -> None:
+        calm = clue("db", CPU, 4.0, own=True, latency_level=10.0)
+        assert self.waiting(calm) == pytest.approx(0.2)
+
+    def test_one_that_does_not_or_is_not_measured_explains_all(self) -> None:
+        assert self.waiting(clue("db", CPU, 4.0, own=True)) == 1.0
+        assert self.waiting(clue("db", CauseKind.LATENCY, 4.0, own=False, latency_level=10.0)) == 1.0
