@@ -7,13 +7,11 @@ from typing import Annotated, Any, Final
 import typer
 
 from infra.cli.console import emit, err, nano_usd, out
-from infra.cli.context import load_settings
 from infra.cli.exit_codes import ExitCode
 from infra.cli.options import AsJson, DataDir
 from infra.cli.remote.client import ask_api
 from infra.cli.remote.completion import investigation_ids
-from infra.cli.remote.options import ApiKeyText, ApiUrl, ContextName, remote_of
-from infra.cli.remote.place import Asked, of_stack
+from infra.cli.remote.options import ApiKeyText, ApiUrl, ContextName, api_of
 from infra.cli.remote.saying import answer_to
 
 __all__ = ["ask"]
@@ -37,8 +35,7 @@ def ask(
     as_json: AsJson = False,
 ) -> None:
     """Ask about an investigation: answered from its evidence, each sentence with what it rests on. Exits with 6 where that does not say."""
-    settings = load_settings(data)
-    endpoint = remote_of(settings, context, url, key, data) or of_stack(Asked(key=key), settings)
+    endpoint = api_of(context, url, key, data)
     answer = ask_api(endpoint, lambda api: answer_to(api, investigation, question), _PATIENCE_S)
     if as_json:
         emit(answer)

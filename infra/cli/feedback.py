@@ -8,12 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from infra.cli.console import emit, err, out, table, when
-from infra.cli.context import load_settings
 from infra.cli.options import AsJson, DataDir
 from infra.cli.remote.client import ask_api
 from infra.cli.remote.completion import investigation_ids
-from infra.cli.remote.options import ApiKeyText, ApiUrl, ContextName, remote_of
-from infra.cli.remote.place import Asked, of_stack
+from infra.cli.remote.options import ApiKeyText, ApiUrl, ContextName, api_of
 from infra.cli.remote.saying import feedback_of, give_feedback
 from schemas.errors import InvalidRequestError
 from schemas.pages import SCORE_WORDS
@@ -48,8 +46,7 @@ def feedback(
     if score is not None and score not in SCORE_WORDS:
         meanings = "; ".join(f"{value}: {meaning}" for value, meaning in SCORE_WORDS.items())
         raise InvalidRequestError(f"{score} is no score", cure=f"Say {meanings}.")
-    settings = load_settings(data)
-    endpoint = remote_of(settings, context, url, key, data) or of_stack(Asked(key=key), settings)
+    endpoint = api_of(context, url, key, data)
     if score is None:
         _show(ask_api(endpoint, lambda api: feedback_of(api, investigation)), as_json)
         return

@@ -13,14 +13,13 @@ import typer
 from rich.markdown import Markdown
 
 from infra.cli.console import emit, err, out
-from infra.cli.context import load_settings
 from infra.cli.event_stream import EventStream, StreamEvent
 from infra.cli.exit_codes import ExitCode
 from infra.cli.options import AsJson, DataDir
 from infra.cli.remote.client import http_client
 from infra.cli.remote.completion import investigation_ids
-from infra.cli.remote.options import ApiKeyText, ApiUrl, ContextName, remote_of
-from infra.cli.remote.place import Asked, Endpoint, of_stack
+from infra.cli.remote.options import ApiKeyText, ApiUrl, ContextName, api_of
+from infra.cli.remote.place import Endpoint
 from infra.cli.remote.refusals import of_response, why_untrusted
 from schemas.events import InvestigationState
 
@@ -48,8 +47,7 @@ def follow(
     as_json: AsJson = False,
 ) -> None:
     """Follow an investigation to its end, through lost connections. Exits with 6 unless it completes."""
-    settings = load_settings(data)
-    endpoint = remote_of(settings, context, url, key, data) or of_stack(Asked(key=key), settings)
+    endpoint = api_of(context, url, key, data)
     show = _as_json if as_json else _for_people
     state = asyncio.run(follow_investigation(endpoint, investigation, patience, show))
     if state is not InvestigationState.COMPLETED:

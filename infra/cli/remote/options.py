@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.context import load_settings
 from infra.cli.remote.completion import context_names
 from infra.cli.remote.contexts import book_file, read_book
-from infra.cli.remote.place import URL_VARIABLES, Asked, Endpoint, elsewhere
+from infra.cli.remote.place import URL_VARIABLES, Asked, Endpoint, elsewhere, of_stack
 from infra.runtime.settings import Settings
 from schemas.errors import InvalidRequestError
 
-__all__ = ["ApiKeyText", "ApiUrl", "ContextName", "remote_of"]
+__all__ = ["ApiKeyText", "ApiUrl", "ContextName", "api_of", "remote_of"]
 
 _PANEL = "An installation elsewhere"
 
@@ -49,6 +50,15 @@ ApiKeyText = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+
+
+def api_of(context: str, url: str, key: str, data: Path | None) -> Endpoint:
+    """Return the API that these options and this user's contexts name, or else that of the stack in the data folder.
+
+    Raises as `load_settings`, `elsewhere` and `of_stack` do.
+    """
+    settings = load_settings(data)
+    return remote_of(settings, context, url, key, data) or of_stack(Asked(key=key), settings)
 
 
 def remote_of(

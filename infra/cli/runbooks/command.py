@@ -10,12 +10,11 @@ from typing import Annotated, Any, assert_never
 import typer
 
 from infra.cli.console import emit, out, table
-from infra.cli.context import load_settings
 from infra.cli.exit_codes import ExitCode
 from infra.cli.options import AsJson, DataDir
 from infra.cli.remote.client import ApiClient, ask_api
-from infra.cli.remote.options import ApiKeyText, ApiUrl, ContextName, remote_of
-from infra.cli.remote.place import Asked, Endpoint, of_stack
+from infra.cli.remote.options import ApiKeyText, ApiUrl, ContextName, api_of
+from infra.cli.remote.place import Endpoint
 from infra.cli.runbooks.folder import read_folder
 from infra.cli.runbooks.found import Found, Read, Refused, Unchanged
 from infra.cli.runbooks.keeping import keep_runbook, known_runbooks
@@ -62,8 +61,7 @@ def import_runbooks(
     as_json: AsJson = False,
 ) -> None:
     """Bring runbooks in; done again it changes only what has changed. Exits with 6 where a source was refused."""
-    settings = load_settings(data)
-    endpoint = remote_of(settings, context, url, key, data) or of_stack(Asked(key=key), settings)
+    endpoint = api_of(context, url, key, data)
     if source.is_dir():
         found = list(read_folder(source, name or source.resolve().name, base_url))
         rows = ask_api(endpoint, lambda api: _kept(api, found))
@@ -85,8 +83,7 @@ def list_runbooks(
     as_json: AsJson = False,
 ) -> None:
     """List the runbooks that investigations may find."""
-    settings = load_settings(data)
-    endpoint = remote_of(settings, context, url, key, data) or of_stack(Asked(key=key), settings)
+    endpoint = api_of(context, url, key, data)
     known = ask_api(endpoint, known_runbooks)
     if as_json:
         for one in known.values():
