@@ -35,7 +35,8 @@ def test_records_reach_sixty_with_one_setting_for_all_series(corpus: tuple[NabSe
     report = _report(corpus, Method.RECORDS)
     assert (len(corpus), report.windows, report.samples) == (58, 116, 365_558)
     assert report.score() >= 60
-    assert all(one.best >= one.score for one in report.profiles)
+    gained = {one.profile: one.best - one.score for one in report.profiles}
+    assert max(gained.values()) < 2, f"a size of alarms chosen afterwards gains {gained}"
     assert report.alarms < report.samples / 700
 
 
