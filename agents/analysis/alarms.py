@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
+from agents.analysis.findings import CauseKind, Finding, FindingKind, Source, nothing_seen
 from agents.analysis.metrics import nature_of
 from agents.analysis.signals import AlarmRecord, Window
 from agents.analysis.words import clock, span
@@ -203,10 +203,6 @@ def _first_together(first: AlarmRecord, services: Sequence[str]) -> Finding:
 
 
 def _no_data(window: Window) -> Finding:
-    return Finding(
-        source=Source.ALARMS,
-        kind=FindingKind.NO_DATA,
-        service="",
-        subject=f"||{FindingKind.NO_DATA}",
-        statement=f"No alarm was raised between {clock(window.start)} and {clock(window.end)}",
+    return nothing_seen(
+        Source.ALARMS, f"No alarm was raised between {clock(window.start)} and {clock(window.end)}"
     )

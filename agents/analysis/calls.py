@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
+from agents.analysis.findings import CauseKind, Finding, FindingKind, Source, nothing_seen
 from agents.analysis.robust import MAD_TO_SIGMA
 from agents.analysis.signals import CallStats, Topology, Window
 from agents.analysis.words import figure
@@ -172,10 +172,8 @@ def _finding(service: str, before: _Calls, after: _Calls, wander: float) -> Find
 
 
 def _no_data() -> Finding:
-    return Finding(
-        source=Source.KPIS,
-        kind=FindingKind.NO_DATA,
-        service="",
-        subject=f"calls||{FindingKind.NO_DATA}",
-        statement="No calls were recorded in the window, or too few before it to know what is usual",
+    return nothing_seen(
+        Source.KPIS,
+        "No calls were recorded in the window, or too few before it to know what is usual",
+        about="calls",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from agents.analysis.findings import Finding, FindingKind, Source
+from agents.analysis.findings import Finding, FindingKind, Source, nothing_seen
 from agents.analysis.signals import ChangeRecord, Window
 from agents.analysis.words import clock, span
 
@@ -52,10 +52,6 @@ def _what(change: ChangeRecord) -> str:
 
 
 def _no_data(window: Window) -> Finding:
-    return Finding(
-        source=Source.CHANGES,
-        kind=FindingKind.NO_DATA,
-        service="",
-        subject=f"||{FindingKind.NO_DATA}",
-        statement=f"No change was recorded between {clock(window.baseline_start)} and the alarm",
+    return nothing_seen(
+        Source.CHANGES, f"No change was recorded between {clock(window.baseline_start)} and the alarm"
     )

@@ -94,6 +94,12 @@ class Finding(_Frozen):
     data: Mapping[str, Scalar] = Field(default_factory=dict)
 
 
+def nothing_seen(source: Source, statement: str, about: str = "") -> Finding:
+    """Return the finding that a source has nothing to say; `about` names what of it, where it has several."""
+    kind = FindingKind.NO_DATA
+    return Finding(source=source, kind=kind, service="", subject=f"{about}||{kind}", statement=statement)
+
+
 class Part(StrEnum):
     """Why a finding adds to a cause's score."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.analysis.absences import Absence, Reporting
-from agents.analysis.findings import CauseKind, Finding, FindingKind, Scalar, Source
+from agents.analysis.findings import CauseKind, Finding, FindingKind, Scalar, Source, nothing_seen
 from agents.analysis.metrics import OUTWARD, is_share, nature_of
 from agents.analysis.onsets import Onset
 from agents.analysis.shapes import plateau, trending
@@ -235,10 +235,4 @@ def normal_finding(strongest: Judged, metrics: int, about: Surroundings) -> Find
 
 def nothing_measured(window: Window) -> Finding:
     """Return the finding that no series could be measured."""
-    return Finding(
-        source=Source.KPIS,
-        kind=FindingKind.NO_DATA,
-        service="",
-        subject=f"||{FindingKind.NO_DATA}",
-        statement=f"No KPI has samples both before and after {clock(window.start)}",
-    )
+    return nothing_seen(Source.KPIS, f"No KPI has samples both before and after {clock(window.start)}")

@@ -8,7 +8,7 @@ from agents.evaluation.judging import Check, Criterion
 from agents.evaluation.results import About, CaseResult, ScenarioResult, Spent
 from schemas.events import Verdict
 
-__all__ = ["ABOUT", "case", "check", "scenario", "spent"]
+__all__ = ["ABOUT", "BY_A_MODEL", "case", "check", "scenario", "spent"]
 
 ABOUT = About(made_at=datetime(2026, 11, 21, tzinfo=UTC), command="tocsin eval scenarios", seeds=(1,))
 
@@ -19,6 +19,20 @@ def check(criterion: Criterion = Criterion.CAUSE, *, met: bool = True) -> Check:
 
 def spent(seconds: float = 0.1, cost: int | None = 10, **changes: int) -> Spent:
     return Spent(steps=12, seconds=seconds, cost_nano_usd=cost, **changes)
+
+
+BY_A_MODEL = spent(
+    attempts=4,
+    failed_attempts=1,
+    input_tokens=1_200,
+    output_tokens=34,
+    claims=4,
+    published_claims=1,
+    capped_claims=3,
+    queries=5,
+    refused_queries=2,
+)
+"""What an answer took for which a model was asked."""
 
 
 def scenario(name: str = "one", group: str = "g", *checks: Check, **changes: object) -> ScenarioResult:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.analysis.composition import NOTABLE_SIGMAS, Deviation
-from agents.analysis.findings import Finding, FindingKind, Source
+from agents.analysis.findings import Finding, FindingKind, Source, nothing_seen
 from agents.analysis.log_mining.chance import strength
 from agents.analysis.log_mining.departures import Departure
 from agents.analysis.log_mining.rates import Rates
@@ -166,12 +166,8 @@ class Telling:
 
 def no_data() -> Finding:
     """Return that nothing can be said."""
-    return Finding(
-        source=Source.LOGS,
-        kind=FindingKind.NO_DATA,
-        service="",
-        subject=f"||{FindingKind.NO_DATA}",
-        statement="There are no log lines, or too few before the incident to know what is healthy",
+    return nothing_seen(
+        Source.LOGS, "There are no log lines, or too few before the incident to know what is healthy"
     )
 
 

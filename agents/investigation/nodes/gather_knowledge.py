@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from agents.analysis.findings import Finding, FindingKind, Source
+from agents.analysis.findings import Finding, Source, nothing_seen
 from agents.investigation.context import RunContext
 from agents.investigation.costs import query_cost
 from agents.investigation.evidence import unreachable
@@ -60,10 +60,4 @@ async def _said(earlier: Sequence[Report], context: RunContext) -> tuple[Feedbac
 
 
 def _nothing_known() -> Finding:
-    return Finding(
-        source=Source.KNOWLEDGE,
-        kind=FindingKind.NO_DATA,
-        service="",
-        subject=f"||{FindingKind.NO_DATA}",
-        statement="No runbook and no past incident is like this one",
-    )
+    return nothing_seen(Source.KNOWLEDGE, "No runbook and no past incident is like this one")

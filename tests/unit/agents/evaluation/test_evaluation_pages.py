@@ -16,7 +16,7 @@ from agents.evaluation.judging import Criterion
 from agents.evaluation.markdown_page import DIAGRAM, markdown_page
 from agents.evaluation.results import EvaluationReport, FeedbackScore, NamedCause
 from agents.evaluation.wording import criterion_words, money, percent, seconds, share, summary_line, unmet
-from tests.fakes.evaluated import ABOUT, case, check, scenario, spent
+from tests.fakes.evaluated import ABOUT, BY_A_MODEL, case, check, scenario
 
 EVIL = "<script>alert(1)</script> | **x**"
 
@@ -94,18 +94,7 @@ def test_an_interrupted_evaluation_says_so() -> None:
 
 
 def test_a_model_s_effort_is_told() -> None:
-    used = spent(
-        attempts=4,
-        failed_attempts=1,
-        input_tokens=1_200,
-        output_tokens=34,
-        claims=4,
-        published_claims=1,
-        capped_claims=3,
-        queries=5,
-        refused_queries=2,
-    )
-    report = compiled(ABOUT, [scenario("a", "g", check(), spent=used)])
+    report = compiled(ABOUT, [scenario("a", "g", check(), spent=BY_A_MODEL)])
     words = Reader(html_page(report)).words
     assert "4, 1 failed" in words
     assert "1,200, 34" in words

@@ -8,7 +8,7 @@ from agents.evaluation.compiling import compiled
 from agents.evaluation.judging import Criterion
 from agents.evaluation.results import EvaluationReport
 from schemas.events import Verdict
-from tests.fakes.evaluated import ABOUT, case, check, scenario, spent
+from tests.fakes.evaluated import ABOUT, BY_A_MODEL, case, check, scenario, spent
 
 
 def test_errors_are_counted_apart_from_failures() -> None:
@@ -39,22 +39,11 @@ def test_what_is_unpriced_makes_the_sum_unpriced() -> None:
 
 
 def test_what_a_model_took_is_summed() -> None:
-    used = spent(
-        attempts=3,
-        failed_attempts=1,
-        input_tokens=100,
-        output_tokens=10,
-        claims=2,
-        published_claims=1,
-        capped_claims=1,
-        queries=3,
-        refused_queries=2,
-    )
-    totals = compiled(ABOUT, [scenario(spent=used), scenario(spent=used)]).totals
-    assert (totals.attempts, totals.failed_attempts) == (6, 2)
-    assert (totals.input_tokens, totals.output_tokens) == (200, 20)
-    assert (totals.claims, totals.published_claims, totals.capped_claims) == (4, 2, 2)
-    assert (totals.queries, totals.refused_queries) == (6, 4)
+    totals = compiled(ABOUT, [scenario(spent=BY_A_MODEL), scenario(spent=BY_A_MODEL)]).totals
+    assert (totals.attempts, totals.failed_attempts) == (8, 2)
+    assert (totals.input_tokens, totals.output_tokens) == (2_400, 68)
+    assert (totals.claims, totals.published_claims, totals.capped_claims) == (8, 2, 6)
+    assert (totals.queries, totals.refused_queries) == (10, 4)
 
 
 def test_times_are_those_of_what_was_answered() -> None:
