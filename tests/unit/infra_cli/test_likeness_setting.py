@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from agents.analysis.findings import Source
+from agents.investigation.memory import MemoryRunbooks, request_for
+from agents.investigation.nodes.gather_knowledge import gather_knowledge
 from agents.knowledge.meaning import Meaning
 from agents.knowledge.similarity import similarities
 from agents.ports import Likeness
@@ -15,7 +19,11 @@ from infra.cli.compose import likeness as composing
 from infra.cli.compose.likeness import likeness_for
 from infra.cli.exit_codes import ExitCode
 from infra.runtime.settings import InvestigateSection
+from schemas.control import Runbook
 from schemas.errors import ConfigurationError
+from tests.fakes.incident_data import bad_deploy
+from tests.fakes.incident_ports import collected, context_for, evidence_in
+from tests.fakes.node_orders import changed, order_for
 from tests.unit.infra_cli.test_cli_stack_told import run
 
 
@@ -55,6 +63,26 @@ def test_nothing_is_loaded_before_there_is_something_to_compare(monkeypatch: pyt
     installed(monkeypatch, answer=True)
     likeness = chosen("on")
     assert likeness("pool exhausted", []) == ()
+
+
+async def test_an_investigation_cites_a_runbook_in_other_words_than_its_alarm_s() -> None:
+    pytest.importorskip("wordllama", reason="the extra `embedding` is not installed")
+    data = bad_deploy()
+    renew = Runbook(runbook_id="tls", tenant="local", title="Renew a certificate", body="Handshakes fail.")
+    leave = Runbook(
+        runbook_id="mail", tenant="local", title="Mails are not delivered", body="The relay is away."
+    )
+    request = request_for(data)
+    about = request.incident.alarms[0].model_copy(update={"name": "SSL cert expires", "indicator": ""})
+    incident = request.incident.model_copy(update={"title": "SSL cert expires", "alarms": (about,)})
+    cited: dict[str, list[str]] = {}
+    for setting in ("off", "on"):
+        context = context_for(data, runbooks=MemoryRunbooks((renew, leave)), likeness=chosen(setting))
+        context = replace(context, request=changed(request, incident=incident))
+        await gather_knowledge(order_for(context, Source.KNOWLEDGE), context)
+        cited[setting] = [one.statement for one in evidence_in(collected(context))]
+    assert cited["off"] == ["No runbook and no past incident is like this one"]
+    assert cited["on"] == ['The runbook "Renew a certificate" speaks of this']
 
 
 @pytest.mark.parametrize(
