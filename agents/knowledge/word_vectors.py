@@ -50,7 +50,8 @@ def _load() -> Any:
         # Without a folder of its own it looks into one in the home directory, which need not exist.
         folder = Path(wordllama.__file__).parent
         return wordllama.WordLlama.load(cache_dir=folder, disable_download=True)
-    except (ImportError, OSError) as error:
+    except Exception as error:
+        # The edge: of a damaged file tokenizers raises nothing more exact.
         raise UnavailableError(
             f"the embedding cannot be loaded: {error}",
             cure="Run `pip install --force-reinstall tocsin[embedding]`, or set `investigate.embedding` to `off`.",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,3 +75,16 @@ def test_one_that_is_broken_is_unavailable_and_the_cure_is_named(monkeypatch: py
     with pytest.raises(UnavailableError, match="cannot be loaded") as raised:
         WordLlamaVectors()(["disk"])
     assert "tocsin[embedding]" in raised.value.cure
+
+
+@pytest.mark.parametrize("content", [None, "{}", "no JSON"])
+def test_files_that_are_missing_or_damaged_are_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    wordllama = importlib.import_module("wordllama")
+    monkeypatch.setattr(wordllama, "__file__", str(tmp_path / "__init__.py"))
+    (tmp_path / "tokenizers").mkdir()
+    if content is not None:
+        (tmp_path / "tokenizers" / "l2_supercat_tokenizer_config.json").write_text(content, encoding="utf-8")
+    with pytest.raises(UnavailableError, match="cannot be loaded"):
+        WordLlamaVectors()(["disk"])
