@@ -4,31 +4,21 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar
-
-import numpy as np
 
 from agents.analysis.findings import Source
 from agents.analysis.signals import (
-    AlarmRecord,
-    CallStats,
-    ChangeRecord,
     IncidentData,
-    KpiSeries,
-    LogRecord,
-    Topology,
 )
 from agents.investigation.context import InvestigationPorts
+from agents.investigation.memory_windows import MemoryWindows, in_memory
 from agents.investigation.settings import InvestigationSettings
 from agents.investigation.state import UNKNOWN_SERVICE
-from agents.ports import Admitted, BudgetLevel, Denied, Fetched, Landed, Published, QueryLimits, Trouble
+from agents.ports import Admitted, BudgetLevel, Denied, Fetched, Landed, Published, Trouble
 from schemas import ids
 from schemas.control import Runbook
 from schemas.events.alarm import AlarmStatus, Severity
@@ -50,59 +40,6 @@ __all__ = [
     "request_for",
     "settings_for",
 ]
-
-T = TypeVar("T", AlarmRecord, CallStats, ChangeRecord, LogRecord)
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryWindows:
-    """`Windows` over one incident's data; the tenant is whoever asks. It answers at once: only rows and samples are limited."""
-
-    data: IncidentData
-    limits: QueryLimits | None = None
-
-    def within(self, limits: QueryLimits) -> MemoryWindows:
-        return MemoryWindows(self.data, limits)
-
-    async def kpis(
-        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
-    ) -> Fetched[KpiSeries]:
-        wanted = [one for one in self.data.kpis if services is None or one.service in services]
-        cut = [_cut(one, start.timestamp(), end.timestamp()) for one in wanted]
-        found = tuple(one for one in cut if one.times.size)
-        kept = found if self.limits is None else _up_to(self.limits.samples, found)
-        answer = _answer("kpis", kept, sum(one.times.size for one in kept))
-        return replace(answer, truncated=len(kept) < len(found))
-
-    async def alarms(
-        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
-    ) -> Fetched[AlarmRecord]:
-        found = _within("alarms", self.data.alarms, services, start, end)
-        return found if self.limits is None else _first(self.limits.rows, found)
-
-    async def logs(
-        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
-    ) -> Fetched[LogRecord]:
-        found = _within("logs", self.data.logs, services, start, end)
-        return found if self.limits is None else _thinned(self.limits.rows, found)
-
-    async def changes(
-        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
-    ) -> Fetched[ChangeRecord]:
-        found = _within("changes", self.data.changes, services, start, end)
-        return found if self.limits is None else _latest(self.limits.rows, found)
-
-    async def calls(
-        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
-    ) -> Fetched[CallStats]:
-        found = _within("calls", self.data.calls, services, start, end)
-        return found if self.limits is None else _first(self.limits.rows, found)
-
-    async def topology(
-        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
-    ) -> Fetched[Topology]:
-        known = self.data.topology
-        return _answer("topology", (known,) if known.calls or known.nodes else (), len(known.calls))
 
 
 @dataclass(slots=True)
@@ -140,7 +77,7 @@ class MemoryHistory:
             and report.finished_at < before
         ]
         newest = sorted(found, key=lambda report: report.finished_at, reverse=True)[:limit]
-        return _answer("reports", tuple(newest), len(newest))
+        return in_memory("reports", tuple(newest), len(newest))
 
     async def troubles(
         self, tenant: str, services: Sequence[str], start: datetime, end: datetime
@@ -148,7 +85,7 @@ class MemoryHistory:
         found = tuple(
             one for one in self.known_troubles if one.since < end and (one.until is None or one.until > start)
         )
-        return _answer("troubles", found, len(found))
+        return in_memory("troubles", found, len(found))
 
     async def feedback(self, tenant: str, investigation_ids: Sequence[str]) -> tuple[Feedback, ...]:
         return tuple(
@@ -274,54 +211,3 @@ def memory_ports(data: IncidentData, settings: InvestigationSettings | None = No
         settings=settings or settings_for(data),
         candidates=data.candidates,
     )
-
-
-def _cut(series: KpiSeries, start: float, end: float) -> KpiSeries:
-    first, last = np.searchsorted(series.times, start, "left"), np.searchsorted(series.times, end, "right")
-    if first == 0 and last == series.times.size:
-        return series
-    return KpiSeries(
-        series.service,
-        series.metric,
-        series.times[first:last],
-        series.values[first:last],
-        series.unit,
-        series.labels,
-    )
-
-
-def _within(
-    name: str, records: Sequence[T], services: Sequence[str] | None, start: datetime, end: datetime
-) -> Fetched[T]:
-    first, last = start.timestamp(), end.timestamp()
-    kept = tuple(
-        one for one in records if first <= one.time <= last and (services is None or one.service in services)
-    )
-    return _answer(name, kept, len(kept))
-
-
-def _up_to(samples: int, series: Sequence[KpiSeries]) -> tuple[KpiSeries, ...]:
-    """As many series, from the first on, as have no more samples together."""
-    together = itertools.accumulate(one.times.size for one in series)
-    return tuple(one for one, so_far in zip(series, together, strict=True) if so_far <= samples)
-
-
-def _first(rows: int, found: Fetched[T]) -> Fetched[T]:
-    return replace(found, items=found.items[:rows], truncated=len(found.items) > rows)
-
-
-def _latest(rows: int, found: Fetched[T]) -> Fetched[T]:
-    by_time = sorted(found.items, key=lambda one: one.time)
-    return replace(found, items=tuple(by_time[-rows:]), truncated=len(by_time) > rows)
-
-
-def _thinned(rows: int, found: Fetched[T]) -> Fetched[T]:
-    one_in = max(math.ceil(len(found.items) / rows), 1)
-    return replace(found, items=found.items[::one_in], truncated=one_in > 1, one_in=one_in)
-
-
-V = TypeVar("V")
-
-
-def _answer(name: str, items: tuple[V, ...], rows: int) -> Fetched[V]:
-    return Fetched(items=items, query=f"-- {name}, from memory", rows_read=rows, duration_ms=0)

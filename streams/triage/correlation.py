@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from schemas.events import AlarmChanged, AlarmStatus, Decision, Incident, IncidentTransition
+from schemas.events import AlarmChanged, AlarmStatus, Decision, IncidentTransition
 from streams.triage.agenda import Agenda
 from streams.triage.alarm_state import alarm_key
 from streams.triage.component_index import ComponentIndex
+from streams.triage.effects import Effects, Transition
 from streams.triage.incidents import (
     Head,
     Member,
@@ -35,25 +36,6 @@ __all__ = ["Correlation", "Effects", "Transition"]
 _HEAD, _MEMBER = b"h|", b"m|"
 _GROWTHS = 10
 """So many incidents' growth is told at a time: with 200 alarms each it takes 10 ms to write them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """An incident event to publish, and the trace of its cause."""
-
-    event: Incident
-    traceparent: str
-
-
-@dataclass(slots=True)
-class Effects:
-    """What came of the changes applied: events in order; state to write per partition, heads before members.
-
-    A crash that loses the end of the writes makes us apply those alarms again, to heads that are at least as new.
-    """
-
-    transitions: list[Transition] = field(default_factory=list)
-    writes: dict[int, dict[bytes, bytes | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

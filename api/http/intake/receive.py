@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Final, cast
@@ -20,6 +20,7 @@ from api.intake.limits import Limits
 from api.intake.parsed import Arrival, Parsed
 from api.intake.refusal import RefusalKind, RefusedError
 from schemas.access import Principal
+from schemas.events import DeadLetter
 from schemas.metrics import DEAD_LETTERS, MESSAGES
 
 __all__ = ["Counters", "Parser", "Received", "Sender", "receive", "told_why"]
@@ -103,13 +104,17 @@ async def receive(
     with told_why():
         parsed = await run_in_threadpool(work) if len(body) > _LARGE else work()
     content_type = headers.get("content-type", "")
-    letters = letters_of(parsed, f"http/{sender.format}", content_type, arrival)
+    await _handed_over(request, parsed, letters_of(parsed, f"http/{sender.format}", content_type, arrival))
+    _count(request, parsed)
+    return Received(parsed, content_type)
+
+
+async def _handed_over(request: Request, parsed: Parsed, letters: Sequence[DeadLetter]) -> None:
+    deps = deps_of(request)
     if parsed.events or letters:
         await deps.publisher.publish_all([*parsed.events, *letters], traceparent=traceparent_of(request))
     for letter in letters:
         deps.recorder.count(DEAD_LETTERS, stage=_STAGE, reason=letter.reason)
-    _count(request, parsed)
-    return Received(parsed, content_type)
 
 
 def _count(request: Request, parsed: Parsed) -> None:

@@ -63,8 +63,7 @@ def import_runbooks(
     """Bring runbooks in; done again it changes only what has changed. Exits with 6 where a source was refused."""
     endpoint = api_of(context, url, key, data)
     if source.is_dir():
-        found = list(read_folder(source, name or source.resolve().name, base_url))
-        rows = ask_api(endpoint, lambda api: _kept(api, found))
+        rows = _from_folder(endpoint, source, name, base_url)
     else:
         rows = _from_web(
             endpoint, _addresses(source), WebReader(allow_private=allow_private, timeout_s=timeout)
@@ -93,6 +92,11 @@ def list_runbooks(
         (one["runbook_id"], one["title"], ", ".join(one["services"]), one["url"]) for one in known.values()
     ]
     out.print(table("Runbooks", ("id", "title", "services", "url"), cells))
+
+
+def _from_folder(endpoint: Endpoint, folder: Path, name: str, base_url: str) -> list[Row]:
+    found = list(read_folder(folder, name or folder.resolve().name, base_url))
+    return ask_api(endpoint, lambda api: _kept(api, found))
 
 
 def _addresses(file: Path) -> tuple[str, ...]:
