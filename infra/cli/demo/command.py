@@ -35,6 +35,7 @@ from infra.runtime.sql import ControlStore, open_database
 from schemas.control import Policy
 from schemas.errors import InvalidRequestError
 from schemas.events import Event, Report
+from sinks.clickhouse.queries.costs import CostGroup
 
 __all__ = ["demo"]
 
@@ -184,13 +185,13 @@ async def _acts(
     screen.act(3, "Something breaks: alarms become one incident, the incident an investigation")
     found = await director.fault()
     screen.report(found.report)
-    await _show_costs(director, screen, found.report)
+    costs = await _show_costs(director, screen, found.report)
     if schedule.harmless_at_s is not None:
-        return await _more_acts(director, screen, found)
-    return Story(found.report)
+        return await _more_acts(director, screen, found, costs)
+    return Story(found.report, ledger=costs)
 
 
-async def _more_acts(director: Director, screen: Screen, found: Finding) -> Story:
+async def _more_acts(director: Director, screen: Screen, found: Finding, costs: CostGroup) -> Story:
     screen.act(5, "It heals; then a harmless alarm, and the worker is killed while it investigates")
     harmless = await director.harmless()
     screen.say(f"  [bold]{harmless.report.verdict.value}[/]: {plain(harmless.report.headline)}")
@@ -200,10 +201,10 @@ async def _more_acts(director: Director, screen: Screen, found: Finding) -> Stor
     screen.say(f"  [bold]{again.report.verdict.value}[/]{remembered}: {plain(again.report.headline)}")
     first, second = found.report, again.report
     screen.say(f"  cost {nano_usd(second.cost_nano_usd)} instead of {nano_usd(first.cost_nano_usd)}")
-    return Story(first, harmless.report, second)
+    return Story(first, harmless.report, second, costs)
 
 
-async def _show_costs(director: Director, screen: Screen, report: Report) -> None:
+async def _show_costs(director: Director, screen: Screen, report: Report) -> CostGroup:
     screen.act(4, "What it cost, and the SQL that says so")
     found = await director.costs(report)
     screen.say(
@@ -211,6 +212,7 @@ async def _show_costs(director: Director, screen: Screen, report: Report) -> Non
         f"{found.total.rows_read or 0:,} rows read"
     )
     screen.say("\n".join(f"    {plain(line)}" for line in found.info.sql.splitlines()))
+    return found.total
 
 
 async def _configure(settings: Settings) -> None:

@@ -28,9 +28,9 @@ from schemas.events import (
 )
 from sinks.clickhouse.client import open_clickhouse
 from sinks.clickhouse.queries.conditions import WideScope
-from sinks.clickhouse.queries.costs import CostDimension, CostFilter, CostReport, costs_by
+from sinks.clickhouse.queries.costs import CostDimension, CostFilter, CostGroup, CostReport, costs_by
 
-__all__ = ["Director", "Finding"]
+__all__ = ["Director", "Finding", "accuses", "adds_up"]
 
 _PATIENCE_S = 60.0
 _LANDING_S = 15.0
@@ -113,7 +113,10 @@ class Director:
             os.kill(victim.pid, signal.SIGKILL)
 
     async def costs(self, report: Report) -> CostReport:
-        """Ask ClickHouse what the investigation cost, once its ledger has landed."""
+        """Ask ClickHouse what the investigation cost, until its ledger has landed: it adds up to what the report says.
+
+        Where it does not within some seconds, what has landed is told as it is.
+        """
         scope = WideScope(
             (report.tenant,), report.started_at - timedelta(hours=1), report.finished_at + timedelta(hours=1)
         )
@@ -122,7 +125,7 @@ class Director:
             deadline = asyncio.get_running_loop().time() + _LANDING_S
             while True:
                 found = await costs_by(clickhouse, CostDimension.STEP, scope, only)
-                if found.groups or asyncio.get_running_loop().time() > deadline:
+                if adds_up(report, found.total) or asyncio.get_running_loop().time() > deadline:
                     return found
                 await asyncio.sleep(0.2)
 
@@ -131,11 +134,14 @@ class Director:
         return Finding(incident, await self._reported(await self._requested(incident)))
 
     async def _opened(self, wanted: Callable[[Incident], bool]) -> Incident:
+        def told() -> set[str]:
+            return {self._survivor(incident_id) for incident_id in self._told}
+
         def candidates() -> list[Incident]:
             return [
                 one
                 for one in self._watcher.all(Incident)
-                if one.transition in _ALIVE and one.incident_id not in self._told and wanted(one)
+                if one.transition in _ALIVE and self._survivor(one.incident_id) not in told() and wanted(one)
             ]
 
         await self._until(lambda: bool(candidates()), "an incident")
@@ -154,8 +160,14 @@ class Director:
         """Wait for the report; where the incident outgrew it meanwhile, for that of the last look."""
 
         def latest() -> str:
-            asked = self._requests(request.incident.incident_id) or [request]
-            return asked[-1].investigation_id
+            given_up = {
+                one.investigation_id
+                for one in self._watcher.all(InvestigationStatus)
+                if one.state is InvestigationState.CANCELLED
+            }
+            asked = self._requests(request.incident.incident_id)
+            awaited = [one for one in asked if one.investigation_id not in given_up]
+            return (awaited or [request])[-1].investigation_id
 
         def reports() -> list[Report]:
             return [r for r in self._watcher.all(Report) if r.investigation_id == latest()]
@@ -164,11 +176,22 @@ class Director:
         return reports()[0]
 
     def _requests(self, incident_id: str) -> list[InvestigationRequested]:
+        """Requests for the incident, or for the one that it was merged into."""
+        survivor = self._survivor(incident_id)
         return [
             one
             for one in self._watcher.all(InvestigationRequested)
-            if one.incident.incident_id == incident_id and one.kind is not RequestKind.CANCEL
+            if one.incident.incident_id == survivor and one.kind is not RequestKind.CANCEL
         ]
+
+    def _survivor(self, incident_id: str) -> str:
+        """The incident that has taken this one over in the end, or itself: of a merged one comes no report."""
+        merged = {one.incident_id: one.merged_into for one in self._watcher.all(Incident) if one.merged_into}
+        seen = {incident_id}
+        while (into := merged.get(incident_id)) is not None and into not in seen:
+            seen.add(into)
+            incident_id = into
+        return incident_id
 
     def _runs(self, request: InvestigationRequested) -> bool:
         """Whether the graph has begun: there is a checkpoint to go on from."""
@@ -192,6 +215,11 @@ class Director:
 
     def _fault_starts_s(self) -> float:
         return self._feed.fault.starts_s if self._feed.fault else 0.0
+
+
+def adds_up(report: Report, ledger: CostGroup) -> bool:
+    """Whether the ledger's entries of an investigation come to what its report says it cost."""
+    return ledger.entries > 0 and ledger.cost_nano_usd == report.cost_nano_usd
 
 
 def accuses(report: Report) -> bool:

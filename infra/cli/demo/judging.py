@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infra.cli.demo.director import accuses
+from infra.cli.console import nano_usd
+from infra.cli.demo.director import accuses, adds_up
 from infra.local.shop.faults import Fault
 from schemas.events import Report, Verdict
+from sinks.clickhouse.queries.costs import CostGroup
 
 __all__ = ["NO_FAULT", "Result", "Story", "judge"]
 
@@ -15,11 +17,15 @@ NO_FAULT = "none"
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The reports of the acts that were played: of the fault, of the harmless alarm, of the fault's return."""
+    """The reports of the acts that were played: of the fault, of the harmless alarm, of the fault's return.
+
+    `ledger` is what the ledger says the first of them cost.
+    """
 
     first: Report | None
     harmless: Report | None = None
     again: Report | None = None
+    ledger: CostGroup | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,11 @@ def _wrong(expected: str | None, story: Story) -> tuple[str, ...]:
         found.append(_otherwise("when it came again ", expected, story.again))
         if expected and not story.again.recurrence_of:
             found.append("when it came again it was not known again")
+    if story.first and story.ledger and not adds_up(story.first, story.ledger):
+        found.append(
+            f"the ledger comes to {nano_usd(story.ledger.cost_nano_usd)}, "
+            f"the report to {nano_usd(story.first.cost_nano_usd)}"
+        )
     return tuple(filter(None, found))
 
 

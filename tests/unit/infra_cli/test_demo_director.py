@@ -132,6 +132,28 @@ async def test_the_first_incident_since_the_fault_is_followed_to_its_report(stag
     assert found.report.investigation_id == asked.investigation_id
 
 
+async def test_of_an_incident_that_was_merged_the_other_ones_report_counts(stage: Stage) -> None:
+    one, other = incident(FAULT.starts_s + 10, 1), incident(FAULT.starts_s + 12, 2)
+    first, second = requested(one), requested(other)
+    merged = one.model_copy(
+        update={"event_id": "ice_m", "transition": IncidentTransition.MERGED, "merged_into": "inc_2"}
+    )
+    found = await stage.plays(stage.director.fault(), one, first, other, second, merged, report(second))
+    assert found.report == report(second)
+    # The survivor was told with it, and is no incident of the next act.
+    later = incident(FAULT.starts_s + 20, 3)
+    asked = requested(later)
+    assert (await stage.plays(stage.director.fault(), later, asked, report(asked))).report == report(asked)
+
+
+async def test_a_look_that_was_given_up_is_not_waited_for(stage: Stage) -> None:
+    one = incident(FAULT.starts_s + 10)
+    first, second = requested(one), requested(one, number=2)
+    given_up = status(second, InvestigationState.CANCELLED)
+    found = await stage.plays(stage.director.fault(), one, first, second, report(first), given_up)
+    assert found.report == report(first)
+
+
 async def test_of_a_fault_that_came_again_the_remembered_answer_counts(stage: Stage) -> None:
     one = incident(210.0)
     first, second = requested(one, RequestKind.RECURRENCE), requested(one, number=2)

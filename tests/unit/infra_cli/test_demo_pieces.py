@@ -31,6 +31,7 @@ from schemas.events import (
     Severity,
     Verdict,
 )
+from sinks.clickhouse.queries.costs import CostGroup
 from tests.fakes.events import EPOCH, alarm, incident_of
 
 FAULT = choose_fault(FaultKind.CPU_HOG, 1)
@@ -182,6 +183,13 @@ def test_only_the_right_cause_first_is_right(fault: Fault | None, report: Report
 RIGHT = _report(Verdict.CAUSE_FOUND, FAULT.expected_service)
 REMEMBERED = RIGHT.model_copy(update={"recurrence_of": "inv"})
 HARMLESS = _report(Verdict.BENIGN)
+
+
+@pytest.mark.parametrize(("entries", "nano_usd", "right"), [(3, 7, True), (3, 6, False), (0, 7, False)])
+def test_what_the_ledger_says_must_be_what_the_report_says(entries: int, nano_usd: int, right: bool) -> None:
+    costs = CostGroup("", entries, 0, nano_usd, {}, None, 0)
+    story = Story(RIGHT.model_copy(update={"cost_nano_usd": 7}), ledger=costs)
+    assert judge(FAULT, 1, story, 10.0).right is right
 
 
 @pytest.mark.parametrize(
