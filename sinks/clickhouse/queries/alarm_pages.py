@@ -28,6 +28,7 @@ from sinks.clickhouse.queries.pages import (
     SortType,
     ask_page,
     paging,
+    without_position,
 )
 from sinks.clickhouse.query import Query
 
@@ -126,4 +127,4 @@ def _filters(only: AlarmFilter) -> list[Condition]:
 
 
 def _alarm(row: Mapping[str, Any]) -> AlarmRow:
-    return alarm_row({name: value for name, value in row.items() if not name.startswith("position_")})
+    return alarm_row(without_position(row))

@@ -20,6 +20,7 @@ from sinks.clickhouse.queries.pages import (
     ask_page,
     has_element,
     paging,
+    without_position,
 )
 from sinks.clickhouse.query import Query
 
@@ -104,7 +105,7 @@ def _filters(only: IncidentFilter) -> list[Condition]:
 
 
 def _overview(row: Mapping[str, Any]) -> IncidentOverview:
-    shown = {name: value for name, value in row.items() if not name.startswith("position_")}
+    shown = without_position(row)
     closed = {
         "services": tuple(row["services"]),
         "severity": Severity(row["severity"]),

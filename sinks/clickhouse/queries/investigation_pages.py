@@ -30,6 +30,7 @@ from sinks.clickhouse.queries.pages import (
     ask_page,
     has_element,
     paging,
+    without_position,
 )
 from sinks.clickhouse.query import Parameter, Query
 
@@ -223,7 +224,7 @@ def _filters(only: InvestigationFilter) -> Condition:
 
 
 def _overview(row: Mapping[str, Any]) -> InvestigationOverview:
-    shown = {name: value for name, value in row.items() if not name.startswith("position_")}
+    shown = without_position(row)
     closed = {
         "services": tuple(row["services"]),
         "kind": RequestKind(row["kind"]),

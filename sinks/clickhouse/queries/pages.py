@@ -30,6 +30,7 @@ __all__ = [
     "ask_page",
     "has_element",
     "paging",
+    "without_position",
 ]
 
 MAX_PAGE: Final = 1_000
@@ -113,6 +114,11 @@ def paging(request: PageRequest, sorts: Mapping[str, Sort], id_column: str) -> P
         value=sort.sql,
         limit=request.limit,
     )
+
+
+def without_position(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row as the list knows it, without what says where it stands."""
+    return {name: value for name, value in row.items() if not name.startswith("position_")}
 
 
 def _beyond(position: Position, sort: Sort, request: PageRequest, id_column: str) -> Condition:

@@ -18,7 +18,16 @@ from sinks.clickhouse.queries.conditions import (
     bounds,
     maybe_equal,
 )
-from sinks.clickhouse.queries.pages import LIMITS, Page, PageRequest, Sort, SortType, ask_page, paging
+from sinks.clickhouse.queries.pages import (
+    LIMITS,
+    Page,
+    PageRequest,
+    Sort,
+    SortType,
+    ask_page,
+    paging,
+    without_position,
+)
 from sinks.clickhouse.query import Query
 
 __all__ = ["REPORT_SORTS", "ReportFilter", "ReportOverview", "report_page"]
@@ -102,7 +111,7 @@ def _filters(only: ReportFilter) -> list[Condition]:
 
 
 def _overview(row: Mapping[str, Any]) -> ReportOverview:
-    shown = {name: value for name, value in row.items() if not name.startswith("position_")}
+    shown = without_position(row)
     closed = {
         "services": tuple(row["services"]),
         "cause_services": tuple(row["cause_services"]),

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import numpy as np
 
 from agents.analysis.signals import (
-    AlarmRecord,
     ChangeRecord,
     IncidentData,
     KpiSeries,
@@ -17,10 +16,11 @@ from agents.analysis.signals import (
     Topology,
     Window,
 )
+from infra.cli.evaluation.recorded import alarm_record
 from infra.local.shop.faults import FaultKind, choose_fault
 from infra.local.shop.simulation import Shop
 from infra.local.shop.topology import SHOP, shop_topology
-from schemas.events import AlarmRaw, AlarmStatus, ChangeRaw, Event, KpiBatch, LogBatch
+from schemas.events import AlarmRaw, ChangeRaw, Event, KpiBatch, LogBatch
 
 __all__ = ["near_the_alarm", "shop_case"]
 
@@ -41,7 +41,9 @@ def shop_case(kind: FaultKind = FaultKind.CPU_HOG, seed: int = 0) -> IncidentDat
         alarm_service=alarm.service,
         alarm_indicator=alarm.indicator,
         kpis=_series(events, window),
-        alarms=tuple(_alarm(one) for one in events if isinstance(one, AlarmRaw) and _is_in(one, window)),
+        alarms=tuple(
+            alarm_record(one) for one in events if isinstance(one, AlarmRaw) and _is_in(one, window)
+        ),
         logs=tuple(_lines(events, window)),
         changes=tuple(
             ChangeRecord(one.occurred_at.timestamp(), one.service, one.kind.value, one.title, one.event_id)
@@ -98,19 +100,6 @@ def _lines(events: Iterable[Event], window: Window) -> Iterable[LogRecord]:
             for line in batch.records:
                 if window.baseline_start <= line.at.timestamp() <= window.end:
                     yield LogRecord(line.at.timestamp(), batch.service, line.message, line.severity.value)
-
-
-def _alarm(event: AlarmRaw) -> AlarmRecord:
-    return AlarmRecord(
-        time=event.occurred_at.timestamp(),
-        service=event.service,
-        name=event.name,
-        severity=event.severity.value,
-        host=event.host,
-        indicator=event.indicator,
-        detail=event.summary,
-        cleared=event.status is AlarmStatus.CLEARED,
-    )
 
 
 def _topology() -> Topology:

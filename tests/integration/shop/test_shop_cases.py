@@ -14,7 +14,6 @@ from agents.analysis.fusion import Ranking, rank_causes
 from agents.analysis.kpi import analyse_kpis
 from agents.analysis.logs import analyse_logs
 from agents.analysis.signals import (
-    AlarmRecord,
     ChangeRecord,
     IncidentData,
     KpiSeries,
@@ -23,10 +22,11 @@ from agents.analysis.signals import (
     Window,
 )
 from agents.analysis.topology import analyse_topology
+from infra.cli.evaluation.recorded import alarm_record
 from infra.local.shop.faults import FaultKind, choose_fault
 from infra.local.shop.simulation import Shop
 from infra.local.shop.topology import SHOP, shop_topology
-from schemas.events import AlarmRaw, AlarmStatus, ChangeRaw, Event, KpiBatch, LogBatch
+from schemas.events import AlarmRaw, ChangeRaw, Event, KpiBatch, LogBatch
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LEAD_S, BASELINE_S, OBSERVE_S = 120.0, 1800.0, 20.0
@@ -69,7 +69,7 @@ def incident(events: list[Event], service: str, indicator: str, alarm_at: float)
         alarm_indicator=indicator,
         candidates=frozenset(SHOP),
         kpis=series_of(events, window),
-        alarms=tuple(_alarm(e) for e in seen if isinstance(e, AlarmRaw)),
+        alarms=tuple(alarm_record(e) for e in seen if isinstance(e, AlarmRaw)),
         logs=tuple(
             LogRecord(line.at.timestamp(), e.service, line.message, line.severity.value)
             for e in events
@@ -87,19 +87,6 @@ def incident(events: list[Event], service: str, indicator: str, alarm_at: float)
             frozenset(SHOP),
             known.hosts,
         ),
-    )
-
-
-def _alarm(event: AlarmRaw) -> AlarmRecord:
-    return AlarmRecord(
-        time=event.occurred_at.timestamp(),
-        service=event.service,
-        name=event.name,
-        severity=event.severity.value,
-        host=event.host,
-        indicator=event.indicator,
-        detail=event.summary,
-        cleared=event.status is AlarmStatus.CLEARED,
     )
 
 
