@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
@@ -104,13 +104,8 @@ def _clue(finding: Finding) -> Clue | None:
         return Clue(finding.service, kind, 0.4 * (finding.score or 0.0), own=True, bad=True, finding=finding)
     if finding.kind is FindingKind.FIRST_ALARM:
         return Clue(finding.service, CauseKind.UNKNOWN, 0.2, own=False, bad=True, finding=finding)
-    if finding.source is Source.LOGS:
-        return _log_clue(finding)
-    if finding.source is Source.ALARMS and finding.score is not None:
-        return _alarm_clue(finding)
-    if finding.source is Source.KPIS and finding.score is not None:
-        return _kpi_clue(finding)
-    return None
+    rule = _BY_SOURCE.get(finding.source)
+    return None if rule is None or finding.score is None else rule(finding)
 
 
 def _log(score: float) -> float:
@@ -119,10 +114,12 @@ def _log(score: float) -> float:
 
 def _log_clue(finding: Finding) -> Clue | None:
     rule = _LOG_WEIGHT.get((finding.kind, finding.direction))
-    if rule is None or finding.score is None:
+    if rule is None:
         return None
     weight, kind, own = rule
-    return Clue(finding.service, kind, weight * _log(finding.score), own=own, bad=True, finding=finding)
+    return Clue(
+        finding.service, kind, weight * _log(finding.score or 0.0), own=own, bad=True, finding=finding
+    )
 
 
 def _metric_kind(finding: Finding) -> CauseKind:
@@ -159,3 +156,19 @@ def _kpi_clue(finding: Finding) -> Clue:
         bad=bad,
         finding=finding,
     )
+
+
+def _topology_clue(finding: Finding) -> Clue | None:
+    """Only of one that nothing is measured of: what else hangs together is told by the others' own clues."""
+    if not finding.data.get("unmeasured"):
+        return None
+    strength = min(_CEILING, finding.score or 0.0)
+    return Clue(finding.service, CauseKind.UNKNOWN, strength, own=True, bad=True, finding=finding)
+
+
+_BY_SOURCE: Mapping[Source, Callable[[Finding], Clue | None]] = {
+    Source.LOGS: _log_clue,
+    Source.ALARMS: _alarm_clue,
+    Source.KPIS: _kpi_clue,
+    Source.TOPOLOGY: _topology_clue,
+}

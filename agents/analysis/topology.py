@@ -7,6 +7,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from agents.analysis.blind_spots import blind_spots
 from agents.analysis.clues import Clue, clues_of, strength_of
 from agents.analysis.comovement import learned_calls
 from agents.analysis.findings import Finding, FindingKind, Source
@@ -192,7 +193,7 @@ def _reached(service: str, known: Container[str], topology: Topology) -> set[str
 def analyse_topology(
     findings: Sequence[Finding], topology: Topology, alarm_service: str, candidates: frozenset[str]
 ) -> tuple[Finding, ...]:
-    """Findings on how anomalies hang together: explained callers as symptoms, and the deepest anomalies.
+    """Findings on how anomalies hang together: explained callers as symptoms, the deepest anomalies, and who is not measured.
 
     `candidates` restricts who may be named as a deepest anomaly; empty restricts nobody. Without a topology the
     answer is one `no_data` finding, unless `findings` tell of learned calls.
@@ -200,7 +201,10 @@ def analyse_topology(
     learned = learned_calls(findings)
     if not topology.calls and not topology.hosted_on and not learned:
         return (_no_data(),)
-    clues = felt(clues_of(findings), topology)
+    seen = felt(clues_of(findings), topology)
+    shares = {service: one.share for service, one in explanations(seen, topology, learned).items()}
+    unmeasured = blind_spots(findings, seen, shares, topology, candidates)
+    clues = felt(clues_of([*findings, *unmeasured]), topology) if unmeasured else seen
     explained = {
         s: e
         for s, e in explanations(clues, topology, learned).items()
@@ -215,7 +219,9 @@ def analyse_topology(
         and any(e.by == service for e in explained.values())
         and (not candidates or service in candidates)
     ]
-    return tuple(sorted([*deepest, *symptoms], key=lambda f: (f.kind, -(f.score or 0.0), f.subject)))
+    return tuple(
+        sorted([*unmeasured, *deepest, *symptoms], key=lambda f: (f.kind, -(f.score or 0.0), f.subject))
+    )
 
 
 def _symptom(explanation: Explanation) -> Finding:

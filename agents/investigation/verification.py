@@ -102,9 +102,15 @@ def _by_model_then_code(first: Claim, second: Claim) -> bool:
 
 def _capped(claim: Claim, findings: Findings) -> Claim:
     cited = [one for one in findings.evidence if one.event_id in claim.evidence_ids]
-    supported = cap(support_of(claim, cited, findings.topology), findings.covered)
-    top = max(supported, min(CALIBRATED, (findings.believed or {}).get(claim.service, 0.0)))
+    support = support_of(claim, cited, findings.topology)
+    believed = min(_trusted(support), (findings.believed or {}).get(claim.service, 0.0))
+    top = max(cap(support, findings.covered), believed)
     return claim.model_copy(update={"confidence": min(claim.confidence, top, _believable(claim, findings))})
+
+
+def _trusted(support: Sequence[Evidence]) -> float:
+    """How far the statistics' own confidence goes: of one that nothing is measured of, others alone speak."""
+    return _BLIND if {one.step for one in support} == {Source.TOPOLOGY} else CALIBRATED
 
 
 def cap(support: Sequence[Evidence], covered: frozenset[Source]) -> float:

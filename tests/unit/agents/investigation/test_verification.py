@@ -210,6 +210,18 @@ def test_a_model_makes_the_code_no_less_sure() -> None:
     assert [one.confidence for one in outcome.claims] == [0.6]
 
 
+def test_of_one_that_nothing_is_measured_of_nobody_is_sure() -> None:
+    spot = evidence("cache", FindingKind.UPSTREAM_ANOMALY, Source.TOPOLOGY, statement="cart calls cache")
+    findings = Findings(
+        (*ALL, spot), CALLS, covered=frozenset(Source), believed={"cache": 0.96, "cart": 0.96}
+    )
+    claims = [claim("cache", spot, confidence=0.96), claim("cart", CPU, confidence=0.96)]
+
+    sure = {one.service: one.confidence for one in verified(claims, findings).claims}
+
+    assert sure == {"cache": 0.75, "cart": 0.96}
+
+
 def test_a_claim_of_a_model_needs_a_candidate() -> None:
     names = frozenset({"frontend"})
 
