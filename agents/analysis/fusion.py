@@ -163,17 +163,24 @@ def _contribution(addend: Addend) -> Contribution:
 def _lead(clues: Sequence[Clue]) -> Clue | None:
     """What to name as the cause: a resource that hurts before a symptom that it makes, if it is about as notable.
 
-    Load that is as notable comes before what it takes. A line says that something fails, hardly what: anything exhausted
-    comes before that.
+    Load that is as notable comes before what it takes. A line says that something fails, hardly what: anything exhausted,
+    or of which an alarm tells, comes before that.
     """
     notable = [c for c in clues if c.bad and c.strength >= 1.0]
     least = _COMPARABLE * max((c.strength for c in notable), default=0.0)
     load = [c for c in notable if c.kind is CauseKind.TRAFFIC and c.strength >= least]
     resources = [c for c in notable if c.kind in RESOURCES and c.own and c.strength >= least]
     if not resources and notable and notable[0].finding.source is Source.LOGS:
-        resources = [c for c in notable if c.kind in WAITING and c.finding.source is Source.KPIS]
+        resources = [c for c in clues if _tells_what(c)]
     metrics = [c for c in clues if c.finding.indicator]
     return next(iter([*load, *resources, *notable, *metrics, *clues]), None)
+
+
+def _tells_what(clue: Clue) -> bool:
+    """Whether something is measured to be exhausted, or an alarm of a resource was raised: somebody thought it worth one."""
+    if clue.finding.source is Source.ALARMS:
+        return clue.bad and clue.own and clue.kind in RESOURCES
+    return clue.bad and clue.strength >= 1.0 and clue.kind in WAITING and clue.finding.source is Source.KPIS
 
 
 def _deciding_change(clues: Sequence[Clue]) -> Clue | None:

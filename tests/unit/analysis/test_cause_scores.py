@@ -278,3 +278,18 @@ def test_what_is_measured_to_be_exhausted_names_the_cause_not_the_line_that_comp
 def test_a_line_names_the_cause_where_nothing_is_exhausted() -> None:
     first = rank(failing_line("web", 4.0), slow("web", 2.0)).causes[0]
     assert (first.kind, first.indicator) == (CauseKind.ERRORS, "")
+
+
+def test_an_alarm_of_a_resource_names_the_cause_before_the_line_that_complains() -> None:
+    alarm = measured("web", "network", 0.6, kind=FindingKind.METRIC_ALARM).model_copy(
+        update={"source": Source.ALARMS}
+    )
+    assert rank(failing_line("web", 4.0), alarm).causes[0].kind is CauseKind.NETWORK
+    assert rank(failing_line("web", 4.0), slow("web", 2.0), alarm).causes[0].kind is CauseKind.NETWORK
+
+
+def test_an_alarm_of_a_symptom_tells_no_more_than_the_line() -> None:
+    alarm = measured("web", "latency", 0.6, kind=FindingKind.METRIC_ALARM).model_copy(
+        update={"source": Source.ALARMS}
+    )
+    assert rank(failing_line("web", 4.0), alarm).causes[0].kind is CauseKind.ERRORS
