@@ -25,6 +25,9 @@ __all__ = ["VerifyDelta", "verdict_of", "verify"]
 _DECISIVE = frozenset({Source.KPIS, Source.LOGS})
 # What is measured in one way only was half looked at.
 _HALF_LOOKED = 0.8
+# How sure the strongest is to be the cause is known where there is one; behind an alarm with nothing notable there is one at
+# most as often as not. Of 197 recorded incidents four ended so.
+_HAS_A_CAUSE = 0.5
 _THRIFTY = frozenset({BudgetLevel.AGGRESSIVE, BudgetLevel.DETERMINISTIC})
 
 
@@ -106,7 +109,7 @@ def _confidence(
         return None
     scores = [one.score for one in evidence if one.step in _DECISIVE and one.score is not None]
     strongest = min(1.0, max(scores, default=0.0))
-    harmless = min(CALIBRATED, 1.0 - confidences([strongest])[0])
+    harmless = min(CALIBRATED, 1.0 - _HAS_A_CAUSE * confidences([strongest])[0])
     return harmless * (1.0 if set(ranked.covered) >= _DECISIVE else _HALF_LOOKED)
 
 
