@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -29,9 +28,9 @@ from infra.cli.compose.windows import ClickHouseWindows
 from infra.runtime.sql import ControlStore, open_database
 from schemas.errors import TimeLimitError
 from sinks.clickhouse.client import ClickHouse, ClickHouseAddress, open_clickhouse
-from sinks.clickhouse.migrate import Migrator, load_migrations
 from sinks.clickhouse.query import Query
 from tests.fakes.clickhouse_server import ClickHouseServer
+from tests.fakes.clickhouse_tables import open_tables
 from tests.fakes.incident_data import bad_deploy
 from tests.fakes.incident_ports import context_for, evidence_in, quick, state_for
 from tests.fakes.investigation_runs import ports_for, run
@@ -65,10 +64,7 @@ class Store:
 @pytest.fixture
 async def store(clickhouse_server: ClickHouseServer, tmp_path: Path) -> AsyncIterator[Store]:
     async with AsyncExitStack() as stack:
-        clickhouse = await stack.enter_async_context(
-            open_clickhouse(ClickHouseAddress(clickhouse_server.url))
-        )
-        await Migrator(clickhouse, lambda: datetime.now(UTC), load_migrations()).up()
+        clickhouse = await stack.enter_async_context(open_tables(clickhouse_server.url))
         await _flood(clickhouse, DATA)
         slow = await stack.enter_async_context(
             open_clickhouse(ClickHouseAddress(clickhouse_server.url, database="endless"))

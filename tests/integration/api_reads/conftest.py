@@ -2,22 +2,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 import structlog
 
-from sinks.clickhouse.client import ClickHouse, ClickHouseAddress, open_clickhouse
+from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.landing import ClickHouseLanding, FixedRetention
-from sinks.clickhouse.migrate import Migrator, load_migrations
 from streams.kafka import KafkaSettings
 from tests.fakes.clickhouse_server import ClickHouseServer
+from tests.fakes.clickhouse_tables import open_tables
 from tests.integration.api_reads.serving import Served, serve_reads
 from tests.integration.sinks.samples import FixedClock
-
-_MIGRATED: set[str] = set()
 
 
 @pytest.fixture
@@ -34,10 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 async def clickhouse(clickhouse_server: ClickHouseServer) -> AsyncIterator[ClickHouse]:
-    async with open_clickhouse(ClickHouseAddress(clickhouse_server.url)) as client:
-        if clickhouse_server.url not in _MIGRATED:
-            await Migrator(client, lambda: datetime.now(UTC), load_migrations()).up()
-            _MIGRATED.add(clickhouse_server.url)
+    async with open_tables(clickhouse_server.url) as client:
         yield client
 
 

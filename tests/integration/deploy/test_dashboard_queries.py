@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sinks.clickhouse.client import ClickHouse, ClickHouseAddress, Columns, open_clickhouse
-from sinks.clickhouse.migrate import Migrator, load_migrations
+from sinks.clickhouse.client import ClickHouse, Columns
 from sinks.clickhouse.query import Query
 from tests.fakes.clickhouse_server import ClickHouseServer
+from tests.fakes.clickhouse_tables import open_tables
 from tests.unit.deploy.monitoring import sql_of_dashboards
 
 pytestmark = pytest.mark.clickhouse
@@ -57,8 +57,7 @@ async def land(clickhouse: ClickHouse) -> None:
 
 @pytest.fixture
 async def clickhouse(clickhouse_server: ClickHouseServer) -> AsyncIterator[ClickHouse]:
-    async with open_clickhouse(ClickHouseAddress(clickhouse_server.url)) as client:
-        await Migrator(client, lambda: datetime.now(UTC), load_migrations()).up()
+    async with open_tables(clickhouse_server.url) as client:
         await land(client)
         yield client
 

@@ -2,18 +2,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 
 import pytest
 
-from sinks.clickhouse.client import ClickHouse, ClickHouseAddress, open_clickhouse
+from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.landing import ClickHouseLanding, FixedRetention
-from sinks.clickhouse.migrate import Migrator, load_migrations
 from tests.fakes.clickhouse_server import ClickHouseServer, start_clickhouse
+from tests.fakes.clickhouse_tables import open_tables
 from tests.integration.sinks.samples import FixedClock
 
 _NUMBERS = itertools.count()
-_MIGRATED: set[str] = set()
 
 
 @pytest.fixture(scope="session")
@@ -24,10 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServe
 
 @pytest.fixture
 async def clickhouse(server: ClickHouseServer) -> AsyncIterator[ClickHouse]:
-    async with open_clickhouse(ClickHouseAddress(server.url)) as client:
-        if server.url not in _MIGRATED:
-            await Migrator(client, lambda: datetime.now(UTC), load_migrations()).up()
-            _MIGRATED.add(server.url)
+    async with open_tables(server.url) as client:
         yield client
 
 
