@@ -22,6 +22,9 @@ __all__ = ["analyse_alarms"]
 # An alarm that comes two minutes after the storm began weighs half.
 _HALF_WEIGHT_S = 120.0
 _DOWN = re.compile(r"\b(down|below|under|low|drop|dropped)\b", re.IGNORECASE)
+_NUMBER = r"(-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)"
+_FROM_TO = re.compile(rf"\bfrom (?:about )?{_NUMBER} to {_NUMBER}")
+_TO_FROM = re.compile(rf"\b(?:to|reached) {_NUMBER} from (?:about )?{_NUMBER}")
 _DIGITS = re.compile(r"\d+")
 
 
@@ -101,7 +104,20 @@ def _family(alarm: AlarmRecord) -> str:
 def _direction(alarm: AlarmRecord) -> int:
     if not alarm.indicator:
         return 0
+    levels = _levels(alarm.detail)
+    if levels is not None:
+        return 1 if levels[1] > levels[0] else -1
     return -1 if _DOWN.search(alarm.detail) else 1
+
+
+def _levels(detail: str) -> tuple[float, float] | None:
+    """Where it went from and to, if the alarm says that in figures that differ."""
+    told = _FROM_TO.search(detail)
+    found = told.groups() if told else ()
+    if not told and (came := _TO_FROM.search(detail)):
+        found = came.groups()[::-1]
+    levels = [float(one.replace(",", "")) for one in found]
+    return (levels[0], levels[1]) if len(levels) == 2 and levels[0] != levels[1] else None
 
 
 def _group_finding(group: _Group) -> Finding:

@@ -80,7 +80,7 @@ def _seen(conclusion: Conclusion, state: GraphState) -> dict[str, object]:
     path = path_of(state, claims)
     return {
         "began_at": began_at(state.current_evidence, claims) if _abnormal(conclusion) else None,
-        "alarmed_at": min((one.started_at for one in incident.alarms), default=None),
+        "alarmed_at": incident.opened_at if incident.alarms else None,
         "alarm_count": incident.alarm_count,
         "severity": incident.severity.value,
         "figures": figures_of(state, claims),

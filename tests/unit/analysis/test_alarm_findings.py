@@ -132,6 +132,23 @@ def test_one_alarm_is_told_in_the_singular() -> None:
 
 
 @pytest.mark.parametrize(
+    ("detail", "direction"),
+    [
+        ("cpu_usage of cart went from about 0.1609 to 0.1234 (3.7 deviations) and has stayed for 50 s", -1),
+        ("cpu_usage of cart has been moving from 1.2e+03 to 3,400 for 60 s", 1),
+        ("rps jumped to 7 from about 24 and came back after 9 s", -1),
+        ("rps reached 99 from about 24, farther than it is known to go", 1),
+        ("free_bytes went from about 5 to 5, below normal", -1),
+        ("went from bad to worse", 1),
+    ],
+)
+def test_an_alarm_s_figures_say_which_way_it_went(detail: str, direction: int) -> None:
+    (finding,) = groups(metric("cart", "cpu_usage", detail=detail)).values()
+    assert finding.direction == direction
+    assert f"cpu_usage {'high' if direction > 0 else 'low'}" in finding.statement
+
+
+@pytest.mark.parametrize(
     ("raised", "said"),
     [
         (

@@ -195,6 +195,21 @@ async def test_a_second_look_still_tells_when_the_first_alarm_came() -> None:
     assert outcome.report.alarmed_at == first
 
 
+async def test_the_first_alarm_came_when_it_was_raised_whenever_it_says_that_it_began() -> None:
+    data = bad_deploy()
+    ports, request = ports_for(data), request_for(data)
+    raised = request.incident.opened_at
+    (alarm,) = request.incident.alarms
+    backdated = alarm.model_copy(update={"started_at": raised - timedelta(seconds=57)})
+    incident = request.incident.model_copy(update={"alarms": (backdated,)})
+    told = request.model_copy(update={"incident": incident})
+
+    outcome = await Investigations(ports.settings).investigate(told, ports)
+
+    assert isinstance(outcome, Reported)
+    assert outcome.report.alarmed_at == raised
+
+
 def _from_the_data(one: ReportFigure, kpis: tuple[KpiSeries, ...]) -> bool:
     scale = 100.0 if one.unit == "%" else 1.0
     for known in kpis:
