@@ -78,7 +78,7 @@ async def test_a_question_is_answered_from_the_tables(
     assert why_not["sentences"][0]["text"].startswith("checkout was ruled out: it calls cart")
     known = {one.event_id for one in evidence_rows()}
     assert {i for one in why_not["sentences"] for i in one["evidence_ids"]} <= known
-    assert cost["sentences"][0]["text"] == "It has cost $0.000012 so far, by 1 entries of the ledger."
+    assert cost["sentences"][0]["text"] == "It has cost $0.000012 so far, by 1 entry of the ledger."
     assert "FROM costs" in cost["sentences"][0]["query"]
     assert 'cart: deploy "cart 1.4.2" at 10:41:55. [E1]' in page
     assert "E1  ev_" in page

@@ -111,7 +111,7 @@ def test_a_message_goes_back_as_it_was_and_that_is_noted(whole: Installed) -> No
         whole, 1, headers=(Header(name="ce_id", value=b"e1"), Header(name="tocsin_retries", value=b"2"))
     )
     whole.land(one.model_copy(update={"retries": 2}))
-    assert "sent 1 messages back" in whole.run("dlq", "retry", one.event_id).stdout
+    assert "sent 1 message back" in whole.run("dlq", "retry", one.event_id).stdout
     ((key, value, headers),) = raw_messages(whole, "alarms.raw")
     assert (key, value) == (one.message_key, one.message_value)
     assert headers == {"ce_id": b"e1", "tocsin_retries": b"3"}
