@@ -12,6 +12,7 @@ from agents.evaluation.results import CaseResult, ScenarioResult
 from agents.evaluation.scoring import scored
 from agents.evaluation.truth import read_truth
 from infra.cli.console import err
+from infra.cli.evaluation.interrupting import interruptions
 from infra.cli.evaluation.tasks import CaseTask, Done, Task
 from infra.cli.evaluation.workers import performed
 from schemas.errors import UnavailableError
@@ -44,11 +45,15 @@ def run(tasks: Sequence[Task], workers: int, *, quiet: bool) -> Ran:
     done: list[Done] = []
     interrupted = False
     try:
-        with Progress(console=err, disable=quiet, transient=True) as progress:
+        with (
+            Progress(console=err, disable=quiet, transient=True) as progress,
+            interruptions() as interruption,
+        ):
             bar = progress.add_task("investigating", total=len(tasks))
             for one in performed(tasks, workers):
                 done.append(one)
                 progress.advance(bar)
+                interruption.check()
     except KeyboardInterrupt:
         interrupted = True
     except BrokenProcessPool as error:
