@@ -34,9 +34,13 @@ pytestmark = pytest.mark.clickhouse
 DAY = 86_400.0
 
 
+# One moment for all: samples of two landings are of the same seconds.
+NOW = int(datetime.now(UTC).timestamp())
+
+
 def lately(data: IncidentData) -> IncidentData:
     """The same an hour ago: what is old is deleted."""
-    by = float(int(datetime.now(UTC).timestamp()) - 3600 - int(ALARM_AT))
+    by = float(NOW - 3600 - int(ALARM_AT))
     window = data.window
     ends = (window.baseline_start, window.start, window.end, window.alarm_at)
     moved = tuple(replace(one, times=one.times + by) for one in data.kpis)
