@@ -78,7 +78,9 @@ def test_an_alarm_becomes_a_report(stack: RunningStack, outside: OutsideStack, d
     assert _rows(outside, "SELECT done FROM investigation_markers WHERE investigation_id = %s", investigation)
     assert len(_rows(outside, "SELECT 1 FROM checkpoints WHERE thread_id = %s", investigation)) > 5
     with Redis.from_url(debian_redis_url) as redis:
-        assert {key.decode().split(":")[0] for key in redis.scan_iter(count=1000)} == {"outside"}
+        prefixes = {key.decode().split(":")[0] for key in redis.scan_iter(count=1000)}
+    # Other tests write to the same server, each under a prefix of its own.
+    assert {one for one in prefixes if not one.startswith("test-")} == {"outside"}
 
 
 def test_the_roles_name_themselves_and_keep_to_their_connections(
