@@ -14,7 +14,7 @@ from agents.analysis.metrics import OUTWARD, is_share, nature_of
 from agents.analysis.onsets import Onset
 from agents.analysis.shapes import plateau, trending
 from agents.analysis.shifts import Shift
-from agents.analysis.signals import Window
+from agents.analysis.signals import FloatArray, Window
 from agents.analysis.spread import Spread
 from agents.analysis.words import clock, figure, from_to, in_unit, times_as_much
 
@@ -136,8 +136,16 @@ def _shape(shift: Shift, window: Window) -> FindingKind:
         return FindingKind.SATURATION
     if trending(part):
         return FindingKind.TREND
-    over = shift.grid.incident(window).stop - shift.stop
-    return FindingKind.SPIKE if over > 0 and shift.stop - shift.start <= over else FindingKind.LEVEL_SHIFT
+    rest = values[shift.stop : shift.grid.incident(window).stop]
+    over = part.size <= rest.size and _is_back(shift, rest)
+    return FindingKind.SPIKE if over else FindingKind.LEVEL_SHIFT
+
+
+def _is_back(shift: Shift, rest: FloatArray) -> bool:
+    """Whether most of what followed lies nearer to the old level: noise alone may end the stretch that strayed most."""
+    known = rest[~np.isnan(rest)]
+    halfway = shift.before + (shift.after - shift.before) / 2
+    return known.size > 0 and bool((np.median(known) - halfway) * shift.direction < 0)
 
 
 _VERBS = {

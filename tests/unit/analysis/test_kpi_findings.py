@@ -93,6 +93,21 @@ def test_what_lasted_longer_than_it_is_over_is_no_spike() -> None:
     assert the_finding(series("memory_bytes", 10.0, [15.0] * 9 + [10.0] * 3)).kind is FindingKind.LEVEL_SHIFT
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_what_stays_is_no_spike_though_noise_makes_its_beginning_stray_most(seed: int) -> None:
+    noise = 0.1 * np.random.default_rng(seed).standard_normal(HEALTHY + INSIDE)
+    values = np.where(np.arange(HEALTHY + INSIDE) < HEALTHY, 1.0, 9.0) + noise
+    finding = the_finding(KpiSeries("cart", "latency_ms", TIMES, values))
+    assert finding.kind is FindingKind.LEVEL_SHIFT
+    assert " rose from " in finding.statement
+
+
+def test_a_silence_after_a_peak_does_not_tell_that_it_is_over() -> None:
+    ended = [10.0] * 6 + [15.0] * 3 + [math.nan] * 3
+    kinds = {finding.kind for finding in analyse_kpis([series("memory_bytes", 10.0, ended)], WINDOW)}
+    assert kinds == {FindingKind.LEVEL_SHIFT, FindingKind.MISSING_DATA}
+
+
 def test_samples_after_the_window_do_not_make_a_spike() -> None:
     times = np.append(TIMES, 510.0 + 10.0 * np.arange(1, 31))
     values = np.concatenate([np.full(HEALTHY, 10.0), np.full(INSIDE, 15.0), np.full(30, 10.0)])
