@@ -15,6 +15,8 @@ __all__ = ["analyse_failures"]
 # Failing one call in fifty scores 1, if so many sigmas of counting are behind it.
 _NOTABLE = 0.02
 _NOTABLE_SIGMAS = 4.0
+# More is no measurement, and sums of it would not be finite.
+_LARGEST = 1e100
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,23 @@ def _finding(service: str, earlier: Sequence[CallStats], today: Sequence[CallSta
 
 def _answered(service: str, calls: Iterable[CallStats]) -> _Counted:
     own = [call for call in calls if call.service == service and call.caller != service]
-    return _Counted(sum(call.count for call in own), sum(call.failed for call in own))
+    return _Counted(math.fsum(map(_count, own)), math.fsum(map(_failed, own)))
 
 
 def _passed_on(service: str, calls: Iterable[CallStats], answered: _Counted) -> float:
     """Failed calls that the service made, for each call that it answered."""
-    failed = sum(call.failed for call in calls if call.caller == service and call.service != service)
-    return failed / answered.count
+    made = [call for call in calls if call.caller == service and call.service != service]
+    return math.fsum(map(_failed, made)) / answered.count
+
+
+def _count(call: CallStats) -> float:
+    """How many calls; 0 for what cannot be counted."""
+    return call.count if 0 < call.count <= _LARGEST else 0.0
+
+
+def _failed(call: CallStats) -> float:
+    """How many of them failed: some or all, as a counter that began anew may not say."""
+    return min(call.failed, _count(call)) if call.failed > 0 else 0.0
 
 
 def _sigmas(own: float, before: _Counted, after: _Counted) -> float:

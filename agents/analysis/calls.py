@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +22,8 @@ _MIN_INTERVALS = 3
 _MIN_CALLS = 4.0
 # Percentiles of a few intervals do not tell a service's own time exactly: never sure beyond this.
 _CEILING = 3.0
+# More is no measurement, and products of it would not be finite.
+_LARGEST = 1e100
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,10 @@ def _wander(earlier: Sequence[CallStats]) -> dict[str, float]:
 
 
 def _typical(call: CallStats) -> float | None:
-    """What a call took in milliseconds; None for one within a service, or that cannot be counted."""
-    typical = (call.p50_ms + call.p95_ms) / 2
-    return None if call.caller == call.service or not call.count > 0 or math.isnan(typical) else typical
+    """What a call took in milliseconds; None for one within a service, or of which that was not measured."""
+    typical = call.p50_ms / 2 + call.p95_ms / 2
+    measured = 0 < call.count <= _LARGEST and 0 <= typical <= _LARGEST
+    return typical if measured and call.caller != call.service else None
 
 
 def _totals(calls: Iterable[CallStats]) -> _Calls:
