@@ -5,7 +5,7 @@ In-memory adapters are in `agents.investigation.memory`. Every method that waits
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,8 +19,16 @@ from schemas.events.ledger import Audit, CostEntry
 from schemas.events.report import Feedback, Report
 
 if TYPE_CHECKING:
-    from agents.analysis.findings import Source
-    from agents.analysis.signals import AlarmRecord, CallStats, ChangeRecord, KpiSeries, LogRecord, Topology
+    from agents.analysis.findings import Finding, Source
+    from agents.analysis.signals import (
+        AlarmRecord,
+        CallStats,
+        ChangeRecord,
+        KpiSeries,
+        LogRecord,
+        Topology,
+        Window,
+    )
 
 __all__ = [
     "Admission",
@@ -65,6 +73,8 @@ class Fetched(Generic[T_co]):
     """There was more than the query's limit lets through."""
     one_in: int = 1
     """Where there was more and it was thinned out evenly: one of so many is here."""
+    focus: Callable[[Finding, Window], str] | None = None
+    """The SQL for what one finding on these says; empty where the whole query alone shows that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def analyse_kpis(kpis: Sequence[KpiSeries], window: Window) -> tuple[Finding, ..
     findings += _varying([one for one in judged if one.score < 1.0], about, window)
     findings += _absences(grids, window)
     told = {finding.service for finding in findings}
-    findings += _normals([one for one in judged if one.shift.series.service not in told], about)
+    findings += _normals([one for one in judged if one.shift.series.service not in told], about, window)
     return tuple(sorted(findings, key=lambda f: (-(f.score or 0.0), f.subject)))
 
 
@@ -142,7 +142,7 @@ def _varying(quiet: Sequence[Judged], about: Mapping[str, Surroundings], window:
     for rows in by_grid.values():
         grid = next(iter(rows.values())).shift.grid
         findings += [
-            spread_finding(rows[spread.row].shift, spread, about[grid.series[spread.row].service])
+            spread_finding(rows[spread.row].shift, spread, about[grid.series[spread.row].service], window)
             for spread in spreads(grid, list(rows), window)
             if spread.score >= 1.0
         ]
@@ -161,13 +161,13 @@ def _absences(grids: Sequence[Grid], window: Window) -> list[Finding]:
     ]
 
 
-def _normals(quiet: Sequence[Judged], about: Mapping[str, Surroundings]) -> list[Finding]:
+def _normals(quiet: Sequence[Judged], about: Mapping[str, Surroundings], window: Window) -> list[Finding]:
     services: dict[str, list[Judged]] = {}
     for one in quiet:
         services.setdefault(one.shift.series.service, []).append(one)
     return [
         normal_finding(
-            max(own, key=lambda one: (one.score, one.shift.series.metric)), len(own), about[service]
+            max(own, key=lambda one: (one.score, one.shift.series.metric)), len(own), about[service], window
         )
         for service, own in sorted(services.items())
     ]

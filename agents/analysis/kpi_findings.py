@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,7 @@ def shift_finding(
         direction=shift.direction,
         data={
             **_figures(judged, about),
+            **_measured(shift, window),
             "onset_early_s": onset.at - onset.after,
             "onset_late_s": onset.by - onset.at,
             "later_than": later_than,
@@ -72,7 +74,7 @@ def shift_finding(
     )
 
 
-def spread_finding(shift: Shift, spread: Spread, about: Surroundings) -> Finding:
+def spread_finding(shift: Shift, spread: Spread, about: Surroundings, window: Window) -> Finding:
     """Return the finding on a series that varies otherwise than before about the same level."""
     series = shift.series
     level = Judged(shift, spread.score)
@@ -100,6 +102,7 @@ def spread_finding(shift: Shift, spread: Spread, about: Surroundings) -> Finding
             "good_high": False,
             "spread_before": spread.before,
             "spread_after": spread.after,
+            **_span(spread.since, float(shift.grid.times[shift.grid.incident(window).stop - 1]), window),
         },
     )
 
@@ -121,7 +124,20 @@ def _figures(judged: Judged, about: Surroundings) -> Mapping[str, Scalar]:
         "latency_level": slowest.before if slowest else None,
         "latency_unit": slowest.series.unit if slowest else None,
         "host": shift.series.labels.get("host"),
+        "labels": json.dumps(dict(shift.series.labels), sort_keys=True, ensure_ascii=False),
     }
+
+
+def _measured(shift: Shift, window: Window) -> Mapping[str, Scalar]:
+    """What makes the score, and of which samples `after` is the median."""
+    times = shift.grid.times
+    span = _span(float(times[shift.start]), float(times[shift.stop - 1]), window)
+    return {"notable": shift.notable, **span}
+
+
+def _span(first: float, last: float, window: Window) -> Mapping[str, Scalar]:
+    """The first and the last of the samples, in seconds since the window began."""
+    return {"span_from_s": round(first - window.start, 6), "span_to_s": round(last - window.start, 6)}
 
 
 def _ratio(before: float, after: float) -> float | None:
@@ -220,7 +236,7 @@ def silence_of_all(found: Reporting, window: Window) -> Finding:
     )
 
 
-def normal_finding(strongest: Judged, metrics: int, about: Surroundings) -> Finding:
+def normal_finding(strongest: Judged, metrics: int, about: Surroundings, window: Window) -> Finding:
     """Return the finding that all metrics of a service are in their range; it has the strongest's score."""
     service = strongest.shift.series.service
     all_of_them = (
@@ -237,7 +253,7 @@ def normal_finding(strongest: Judged, metrics: int, about: Surroundings) -> Find
         statement=f"{service}: {all_of_them}",
         score=strongest.score,
         direction=strongest.shift.direction,
-        data={**_figures(strongest, about), "metrics": metrics},
+        data={**_figures(strongest, about), **_measured(strongest.shift, window), "metrics": metrics},
     )
 
 

@@ -54,7 +54,8 @@ _MIN_SEGMENT = 3
 class Shift:
     """Row `row` of a grid measured: `score` 1 is notable; `start` and `stop` bound the columns that shifted.
 
-    `yesterday` is by how much it shifted at the same time yesterday; None where that is not known.
+    `notable` is how much more or less would score 1; `yesterday` by how much it shifted at the same time yesterday, None
+    where that is not known.
     """
 
     grid: Grid
@@ -63,6 +64,7 @@ class Shift:
     before: float
     after: float
     score: float
+    notable: float
     start: int
     stop: int
     yesterday: float | None = None
@@ -117,6 +119,7 @@ def measured(grid: Grid, window: Window) -> list[Shift]:
                 float(center[row]),
                 float(after[row]),
                 float(scores[which, row]),
+                float(unit[row]),
                 bounds[which][0],
                 bounds[which][1],
                 None if np.isnan(then) else then,

@@ -53,7 +53,7 @@ def evidence_of(
         window_start=window.baseline_start,
         window_end=window.end,
         data_fresh_until=fetched.fresh_until if fetched else None,
-        query=fetched.query if fetched else "",
+        query=_query(finding, window, fetched),
         data=json.dumps(
             {key: _plain(value) for key, value in (*finding.data.items(), *_left_out(finding, window))},
             allow_nan=False,
@@ -104,6 +104,14 @@ def unreachable(source: Source, reason: str) -> Finding:
         statement=f"The {source} could not be read: {reason}",
         data={"reason": reason},
     )
+
+
+def _query(finding: Finding, window: LookWindow, fetched: Fetched[object] | None) -> str:
+    """The query that shows what this finding says, or all that it was found in."""
+    if fetched is None:
+        return ""
+    focused = fetched.focus(finding, window.signal()) if fetched.focus else ""
+    return focused or fetched.query
 
 
 def _left_out(finding: Finding, window: LookWindow) -> Iterator[tuple[str, Scalar]]:

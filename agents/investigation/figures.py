@@ -19,6 +19,8 @@ _TINY = 1e-12
 _LABEL = re.compile(r"\[E\d+(?:\s*,\s*E\d+)*\]|\bE\d+\b")
 # Clock times, dates and versions: their parts are no numbers of their own.
 _COMPOUND = re.compile(r"\d+(?:[:/-]\d+)+(?:\.\d+)?|\d+(?:\.\d+){2,}")
+# Which samples a figure is of: for a query, not for a sentence.
+_SPAN = re.compile(r'"span_(?:from|to)_s": [^,}]+')
 _ANY = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
@@ -65,7 +67,7 @@ def _rounding(token: str) -> float:
 
 def _parts(one: Evidence) -> Iterable[str]:
     yield one.statement
-    yield one.data
+    yield _SPAN.sub("", one.data)
     yield one.service
     yield one.indicator
     if one.onset is not None:

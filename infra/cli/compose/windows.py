@@ -8,6 +8,7 @@ from typing import TypedDict, TypeVar
 
 from agents.analysis.signals import AlarmRecord, CallStats, ChangeRecord, KpiSeries, LogRecord, Topology
 from agents.ports import Fetched, QueryLimits
+from infra.cli.compose.focus import Focus, of_kpis, of_logs
 from infra.cli.compose.service_graphs import EDGE_METRICS, calls_of
 from infra.runtime.sql import ControlStore
 from schemas.control import ServiceTopology
@@ -49,7 +50,7 @@ class ClickHouseWindows:
         found = await telemetry.kpi_window(
             self._clickhouse, Scope(tenant, start, end), services=services, **self._samples
         )
-        return _fetched(found, _series)
+        return _fetched(found, _series, of_kpis(tenant))
 
     async def alarms(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
@@ -65,7 +66,7 @@ class ClickHouseWindows:
         found = await telemetry.log_window(
             self._clickhouse, Scope(tenant, start, end), services=services, **self._rows
         )
-        return _fetched(found, _line)
+        return _fetched(found, _line, of_logs(tenant))
 
     async def changes(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
@@ -106,7 +107,7 @@ def topology_of(known: ServiceTopology) -> Topology:
     return Topology(calls=calls, nodes=nodes, hosted_on=dict(known.hosts))
 
 
-def _fetched(found: Answer[_Row], item: Callable[[_Row], _T]) -> Fetched[_T]:
+def _fetched(found: Answer[_Row], item: Callable[[_Row], _T], focus: Focus | None = None) -> Fetched[_T]:
     return Fetched(
         tuple(item(row) for row in found.rows),
         found.info.sql,
@@ -114,6 +115,7 @@ def _fetched(found: Answer[_Row], item: Callable[[_Row], _T]) -> Fetched[_T]:
         round(found.info.duration_ms),
         truncated=found.truncated,
         one_in=found.one_in,
+        focus=focus,
     )
 
 

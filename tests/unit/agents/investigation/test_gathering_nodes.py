@@ -35,7 +35,7 @@ DATA = bad_deploy()
 @pytest.mark.parametrize(
     ("agent", "source", "kind"),
     [
-        (gather_kpis, Source.KPIS, FindingKind.SPIKE),
+        (gather_kpis, Source.KPIS, FindingKind.LEVEL_SHIFT),
         (gather_logs, Source.LOGS, FindingKind.ERROR_BURST),
         (gather_changes, Source.CHANGES, FindingKind.RECENT_CHANGE),
         (gather_alarms, Source.ALARMS, FindingKind.FIRST_ALARM),

@@ -1,0 +1,168 @@
+"""Queries that show one figure again: what a finding says of one metric, of what a service reports, or of one log line.
+
+They only make text for a person to run; nothing here is sent. Each keeps to one service and one window, and counts what
+was sent or landed twice once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sinks.clickhouse.queries.conditions import Scope, both, bounds, equal
+from sinks.clickhouse.query import Parameter, Query
+
+__all__ = ["Compared", "Series", "Stretch", "levels_query", "lines_query", "reporting_query"]
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+_DAY: Final = timedelta(days=1)
+_GAPS: Final = re.compile(r"[\s*]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """[since, until], both ends included."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A scope whose part before `start` is what is usual, but for the spans `without`, each without its end."""
+
+    scope: Scope
+    start: datetime
+    without: Sequence[Stretch] = ()
+
+
+_LEVELS: Final = """SELECT metric, labels_json, any(unit) AS unit,
+  quantileExactInclusiveIf(0.5)(value, {usual}) AS before,
+  quantileExactInclusiveIf(0.5)(value, {shifted}) AS after,
+  quantileExactInclusiveIf(0.9)(value, {shifted}) - quantileExactInclusiveIf(0.1)(value, {shifted}) AS spread_after{more}
+FROM (
+  SELECT metric, labels_json, time, unit, value
+  FROM kpis
+  WHERE {where}
+  ORDER BY metric, labels_json, time, landed_at DESC, _offset DESC, _index DESC
+  LIMIT 1 BY metric, labels_json, time
+)
+WHERE isFinite(value)
+GROUP BY metric, labels_json"""
+
+_YESTERDAY: Final = """,
+  quantileExactInclusiveIf(0.5)(value, {then}) - quantileExactInclusiveIf(0.5)(value, {usual_then}) AS yesterday"""
+
+_REPORTING: Final = """SELECT metric, labels_json, countIf(time < {start}) AS before, countIf(time >= {start}) AS since, max(time) AS last
+FROM (
+  SELECT metric, labels_json, time, value
+  FROM kpis
+  WHERE {where}
+  ORDER BY metric, labels_json, time, landed_at DESC, _offset DESC, _index DESC
+  LIMIT 1 BY metric, labels_json, time
+)
+WHERE isFinite(value)
+GROUP BY metric, labels_json
+ORDER BY last, metric, labels_json"""
+
+_LINES: Final = """SELECT countIf(at < {since}) AS before, countIf(at >= {since}) AS since, minIf(at, at >= {since}) AS first,
+  any(message) AS one_of_them
+FROM (
+  SELECT at, message
+  FROM logs
+  WHERE {where}
+  LIMIT 1 BY at, event_id, _index
+)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One metric of one service."""
+
+    service: str
+    metric: str
+    labels: Mapping[str, str]
+
+
+def levels_query(compared: Compared, series: Series, shifted: Stretch, *, yesterday: bool) -> Query:
+    """Return the query for the medians of a series: of what is usual, and of the stretch.
+
+    With `yesterday` also by how much it was off at the same time of the day before, about which the scope ends.
+    """
+    earliest = compared.scope.start - _DAY if yesterday else compared.scope.start
+    parts = _Parts()
+    usual = f"{_usual(compared, parts)}"
+    more = ""
+    if yesterday:
+        then = parts.between("then", shifted.since - _DAY, shifted.until - _DAY)
+        before_then = parts.between(
+            "usual_then", compared.scope.start - _DAY, compared.start - _DAY - _MICROSECOND
+        )
+        more = _YESTERDAY.format(then=then, usual_then=before_then)
+    scope = Scope(compared.scope.tenant, earliest, compared.scope.end)
+    where = both(
+        bounds(scope, "time"),
+        equal("service", series.service),
+        equal("metric", series.metric),
+        equal("labels_json", _canonical(series.labels)),
+    )
+    sql = _LEVELS.format(
+        usual=usual,
+        shifted=parts.between("shifted", shifted.since, shifted.until),
+        more=more,
+        where=where.sql,
+    )
+    return Query("levels", sql, {**where.parameters, **parts.parameters})
+
+
+def reporting_query(compared: Compared, service: str) -> Query:
+    """Return the query for how often each series of a service was reported before and since `start`, and last."""
+    parts = _Parts()
+    where = both(bounds(compared.scope, "time"), equal("service", service))
+    sql = _REPORTING.format(start=parts.instant("from", compared.start), where=where.sql)
+    return Query("reporting", sql, {**where.parameters, **parts.parameters})
+
+
+def lines_query(scope: Scope, service: str, template: str, since: datetime) -> Query:
+    """Return the query for how many lines with the template's words a service wrote before and since a moment, and one of them.
+
+    What varies in a template is `*`.
+    """
+    parts = _Parts()
+    where = both(bounds(scope, "at"), equal("service", service))
+    words = tuple(word for word in _GAPS.split(template) if word)
+    held = "arrayAll(word -> positionCaseInsensitiveUTF8(message, word) > 0, {words:Array(String)})"
+    sql = _LINES.format(since=parts.instant("since", since), where=f"{where.sql}\n    AND {held}")
+    return Query("lines", sql, {**where.parameters, **parts.parameters, "words": words})
+
+
+def _canonical(labels: Mapping[str, str]) -> str:
+    """As the table has them."""
+    return json.dumps(dict(labels), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _usual(compared: Compared, parts: _Parts) -> str:
+    kept = [parts.between("usual", compared.scope.start, compared.start - _MICROSECOND)]
+    for number, span in enumerate(compared.without):
+        kept.append(f"NOT ({parts.between(f'without_{number}', span.since, span.until - _MICROSECOND)})")
+    return " AND ".join(kept)
+
+
+class _Parts:
+    """Conditions on time, and the parameters that they name."""
+
+    def __init__(self) -> None:
+        self.parameters: dict[str, Parameter] = {}
+
+    def instant(self, name: str, at: datetime) -> str:
+        self.parameters[name] = at
+        return f"{{{name}:DateTime64(6, 'UTC')}}"
+
+    def between(self, name: str, since: datetime, until: datetime) -> str:
+        return (
+            f"time BETWEEN {self.instant(f'{name}_since', since)} AND {self.instant(f'{name}_until', until)}"
+        )

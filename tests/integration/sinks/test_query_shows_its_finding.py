@@ -1,0 +1,224 @@
+"""The query printed beside a finding, run as it stands, returns the figures that the finding quotes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agents.analysis.findings import FindingKind, Source
+from agents.analysis.signals import IncidentData, KpiSeries
+from agents.investigation.memory import request_for
+from agents.investigation.nodes.gather_kpis import gather_kpis
+from agents.investigation.nodes.gather_logs import gather_logs
+from agents.investigation.nodes.gathering import GatherOrder
+from agents.investigation.state import GatherTask, LookWindow, Span
+from infra.cli.compose.windows import ClickHouseWindows
+from infra.runtime.sql import ControlStore, open_database
+from schemas.events import KpiBatch, KpiSamples, LogBatch, LogLine, LogSeverity
+from schemas.events.evidence import Evidence
+from sinks.clickhouse.client import ClickHouse
+from sinks.clickhouse.landing import ClickHouseLanding
+from sinks.clickhouse.query import Query
+from tests.fakes.disguise import moved
+from tests.fakes.full_events import kpis, logs
+from tests.fakes.incident_data import ALARM_AT, EARLIER, bad_deploy, bad_deploy_again
+from tests.fakes.incident_ports import context_for
+from tests.integration.sinks.samples import land
+
+pytestmark = pytest.mark.clickhouse
+
+DAY_S = 86_400.0
+# What is old is deleted, and a name may hold anything.
+LATER_S = float(int(time.time()) - 3600) - ALARM_AT
+AWKWARD = "it's a 100%_\\ \U0001f6d2"
+
+
+def batch_of(series: KpiSeries, tenant: str) -> KpiBatch:
+    samples = KpiSamples(
+        metric=series.metric,
+        labels=dict(series.labels),
+        unit=series.unit,
+        times_ms=tuple(round(1000 * at) for at in series.times),
+        values=tuple(series.values),
+    )
+    return kpis(tenant, service=series.service, series=(samples,))
+
+
+def lines_of(data: IncidentData, tenant: str) -> list[LogBatch]:
+    services = sorted({one.service for one in data.logs})
+    return [
+        logs(
+            tenant,
+            service=service,
+            records=tuple(
+                LogLine(
+                    at=datetime.fromtimestamp(one.time, tz=UTC),
+                    severity=LogSeverity(one.severity),
+                    message=one.message,
+                )
+                for one in data.logs
+                if one.service == service
+            ),
+        )
+        for service in services
+    ]
+
+
+def window_of(data: IncidentData, *troubled: tuple[float, float]) -> LookWindow:
+    window = data.window
+    at = {name: instant(getattr(window, name)) for name in ("baseline_start", "start", "end", "alarm_at")}
+    return LookWindow(**at, troubled=tuple(Span(since=instant(a), until=instant(b)) for a, b in troubled))
+
+
+def instant(at: float) -> datetime:
+    return datetime.fromtimestamp(at, tz=UTC)
+
+
+class Shop:
+    """An incident in ClickHouse, as its gathering agents see it."""
+
+    def __init__(self, clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str, folder: Path) -> None:
+        self._clickhouse, self._landing, self._tenant, self._folder = clickhouse, landing, tenant, folder
+
+    async def looked(
+        self, data: IncidentData, source: Source, window: LookWindow | None = None
+    ) -> Sequence[Evidence]:
+        if source is Source.KPIS:
+            batches: Sequence[KpiBatch | LogBatch] = [batch_of(one, self._tenant) for one in data.kpis]
+        else:
+            batches = lines_of(data, self._tenant)
+        await land(self._landing, *batches)
+        await land(self._landing, *batches, first=len(batches))  # as a source does that was not answered
+        async with open_database(self._folder / "control.sqlite") as database:
+            windows = ClickHouseWindows(self._clickhouse, ControlStore(database))
+            context = context_for(data, windows=windows, request=request_for(data, tenant=self._tenant))
+            agent = gather_kpis if source is Source.KPIS else gather_logs
+            order = GatherOrder(task=GatherTask(source=source), window=window or window_of(data))
+            return (await agent(order, context))["evidence"]
+
+    async def shown(self, evidence: Evidence) -> list[dict[str, Any]]:
+        return [dict(row) for row in (await self._clickhouse.query(Query("again", evidence.query))).rows]
+
+
+@pytest.fixture
+def shop(clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str, tmp_path: Path) -> Shop:
+    return Shop(clickhouse, landing, tenant, tmp_path)
+
+
+async def levels(shop: Shop, found: Sequence[Evidence]) -> int:
+    """How many findings' medians their queries return, all that have any."""
+    told = [one for one in found if "before" in json.loads(one.data) and "spread_after" not in one.data]
+    for one in told:
+        data, row = json.loads(one.data), (await shop.shown(one))[0]
+        assert row["metric"] == one.indicator
+        assert (row["before"], row["after"]) == pytest.approx((data["before"], data["after"])), one.statement
+        if data["yesterday"] is None and not data["load_explained"]:
+            assert one.score == pytest.approx(abs(row["after"] - row["before"]) / data["notable"])
+        if data["yesterday"] is not None:
+            assert row["yesterday"] == pytest.approx(data["yesterday"])
+    return len(told)
+
+
+async def test_medians_of_a_metric(shop: Shop) -> None:
+    data = moved(bad_deploy(), LATER_S)
+    awkward = replace(data.kpis[0], service=AWKWARD, metric=AWKWARD, labels={"pod": "a"}, unit="ms")
+    other = replace(awkward, labels={"pod": "b"}, values=awkward.values * 2 + data.kpis[3].values)
+    found = await shop.looked(replace(data, kpis=(*data.kpis, awkward, other)), Source.KPIS)
+    assert {one.kind for one in found} >= {FindingKind.LEVEL_SHIFT, FindingKind.NORMAL}
+    assert AWKWARD in {one.service for one in found}
+    assert await levels(shop, found) == len(found) >= 6
+
+
+async def test_without_what_another_incident_made_of_the_baseline(shop: Shop) -> None:
+    data = moved(bad_deploy_again(), LATER_S)
+    earlier = (EARLIER[0] + LATER_S, EARLIER[1] + LATER_S)
+    found = await shop.looked(data, Source.KPIS, window_of(data, earlier))
+    assert any("baseline_without" in one.data and (one.score or 0) > 1 for one in found)
+    assert await levels(shop, found)
+
+
+async def test_beside_the_day_before(shop: Shop) -> None:
+    data = moved(bad_deploy(), LATER_S)
+    before = [replace(one, times=one.times - DAY_S, values=one.values * 1.25) for one in data.kpis]
+    found = await shop.looked(replace(data, kpis=(*data.kpis, *before)), Source.KPIS)
+    assert any(json.loads(one.data).get("yesterday") for one in found)
+    assert await levels(shop, found)
+
+
+async def test_how_a_metric_swings(shop: Shop) -> None:
+    data = moved(bad_deploy(), LATER_S)
+    times = np.arange(data.window.start - 1800, data.window.end, 2.0)
+    swing = np.resize([-9.0, 0.5, 9.0, -0.5], times.size)
+    values = 10 + swing * np.where(times >= data.window.start, 1.0, 0.02)
+    one = KpiSeries("cart", "cpu_usage", times, values)
+    (found,) = await shop.looked(replace(data, kpis=(one,)), Source.KPIS)
+    assert found.kind == FindingKind.VARIANCE_CHANGE
+    (row,) = await shop.shown(found)
+    assert row["spread_after"] == pytest.approx(json.loads(found.data)["spread_after"])
+
+
+async def test_what_a_service_reports_no_more(shop: Shop) -> None:
+    data = moved(bad_deploy(), LATER_S)
+    ended = [
+        replace(one, values=np.where(one.times >= data.window.start + 40, np.nan, one.values))
+        if one.service == "payment"
+        else one
+        for one in data.kpis
+    ]
+    found = await shop.looked(replace(data, kpis=tuple(ended)), Source.KPIS)
+    (gone,) = [one for one in found if one.kind == FindingKind.MISSING_DATA]
+    rows = await shop.shown(gone)
+    assert len(rows) == json.loads(gone.data)["metrics"] > 1
+    assert all(row["last"] < instant(data.window.start + 40) for row in rows)
+    assert all(row["before"] > 100 and 0 < row["since"] < 20 for row in rows)
+
+
+async def test_how_often_a_line_was_logged(shop: Shop) -> None:
+    found = await shop.looked(moved(bad_deploy(), LATER_S), Source.LOGS)
+    (burst,) = [one for one in found if one.kind == FindingKind.ERROR_BURST]
+    (row,) = await shop.shown(burst)
+    data = json.loads(burst.data)
+    assert (row["before"], row["since"]) == (data.get("before", 0), data["observed"])
+    assert row["first"] == burst.onset
+    assert "NullPointerException in CartItem.merge" in row["one_of_them"]
+
+
+async def test_lines_with_a_trace_and_with_a_status(shop: Shop) -> None:
+    data = moved(bad_deploy(), LATER_S)
+    trace = (
+        "\n\tat com.acme.shop.Pool.take(Pool.java:12)\nCaused by: java.net.SocketTimeoutException: 100%_\n"
+    )
+    said = (
+        f"Order 7 failed: java.lang.IllegalStateException: no pool{trace}",
+        'POST /pay?x=1 "a_b" status=503',
+    )
+    template = data.logs[0]
+    more = [
+        replace(
+            template, service="payment", time=data.window.start + 30 + place, message=text, severity="error"
+        )
+        for text in said
+        for place in range(60)
+    ]
+    found = await shop.looked(replace(data, logs=(*data.logs, *more)), Source.LOGS)
+    told = [one for one in found if one.service == "payment"]
+    assert len(told) == 2
+    for one in told:
+        (row,) = await shop.shown(one)
+        assert (row["before"], row["since"]) == (0, 60), one.statement
+
+
+async def test_of_what_has_no_figure_all_that_was_read_is_shown(shop: Shop) -> None:
+    data = moved(bad_deploy(), LATER_S)
+    found = await shop.looked(data, Source.LOGS)
+    (normal,) = [one for one in found if one.kind == FindingKind.NORMAL and one.service == "payment"]
+    assert len(await shop.shown(normal)) == len(data.logs)
+    assert timedelta(0) < normal.window_end - normal.window_start
