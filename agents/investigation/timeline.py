@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
-from agents.analysis.findings import FindingKind, Source
+from agents.analysis.findings import CauseKind, FindingKind, Source
 from agents.investigation.state import Claim
 from schemas.events.evidence import Evidence
 from schemas.events.report import TimelineEntry
@@ -19,10 +19,18 @@ _NO_ANOMALY = frozenset({Source.TOPOLOGY.value, Source.KNOWLEDGE.value, Source.C
 _GROUPED = frozenset({FindingKind.METRIC_ALARM, FindingKind.SYMPTOM})
 _SIGNS = frozenset({Source.KPIS.value, Source.LOGS.value, Source.ALARMS.value, Source.TOPOLOGY.value})
 _NOTABLE = 1.0
+# By itself a sign needs more: among many just notable ones some are chance.
+_TELLING = 1.5
+_BY_CHANGES = frozenset({CauseKind.DEPLOY, CauseKind.CONFIG})
+# Who began within so many seconds of another began with it, to a reader.
+_SURE_S = 5.0
 
 
 def timeline(evidence: Sequence[Evidence], claims: Sequence[Claim]) -> tuple[TimelineEntry, ...]:
-    """Return at most a dozen entries by time: what is cited, changes, the alarms' beginning, and each service's first anomaly."""
+    """Return at most a dozen entries by time: what is cited, changes, the alarms' beginning, and each service's first anomaly.
+
+    Of an anomaly it is said between when it may have begun.
+    """
     cited = {evidence_id for claim in claims for evidence_id in claim.evidence_ids}
     dated = [one for one in evidence if one.onset is not None and not _told_by_others(one)]
     chosen = [one for one in dated if one.event_id in cited]
@@ -31,10 +39,23 @@ def timeline(evidence: Sequence[Evidence], claims: Sequence[Claim]) -> tuple[Tim
     kept = sorted(chosen[:_MOST], key=_order)
     return tuple(
         TimelineEntry(
-            at=one.onset or one.occurred_at, service=one.service, what=one.statement, evidence_id=one.event_id
+            at=one.onset or one.occurred_at,
+            service=one.service,
+            what=f"{one.statement}{_sureness(one)}",
+            evidence_id=one.event_id,
         )
         for one in kept
     )
+
+
+def _sureness(one: Evidence) -> str:
+    """Between what the samples leave open: of two anomalies whose spans overlap it is not known which began first."""
+    data = json.loads(one.data)
+    early, late = (data.get(name) or 0.0 for name in ("onset_early_s", "onset_late_s"))
+    if one.onset is None or early + late < _SURE_S:
+        return ""
+    earliest, latest = one.onset - timedelta(seconds=early), one.onset + timedelta(seconds=late)
+    return f" (began between {earliest:%H:%M:%S} and {latest:%H:%M:%S})"
 
 
 def _told_by_others(one: Evidence) -> bool:
@@ -65,14 +86,49 @@ def _firsts(dated: Sequence[Evidence]) -> list[Evidence]:
 def began_at(evidence: Sequence[Evidence], claims: Sequence[Claim]) -> datetime | None:
     """Return the earliest sign of the first cause, or of anything abnormal where no cause is claimed.
 
-    A change is what may have begun it, not a sign of it.
+    A change is what may have begun it, not a sign of it, and what it began came after it. A weak sign beside strong ones may
+    be chance, and when a line came that was always logged now and then says little.
     """
     cited = set(claims[0].evidence_ids) if claims else None
     signs = [
-        one.onset
+        one
         for one in evidence
         if one.onset is not None
         and one.step in _SIGNS
         and (one.event_id in cited if cited is not None else (one.score or 0.0) >= _NOTABLE)
     ]
-    return min(signs, default=None)
+    at = _changed_at(evidence, claims[0]) if claims else None
+    kept = _narrowed(signs, lambda one: at is None or (one.onset or at) >= at, _is_unusual, _is_telling)
+    return min((one.onset for one in kept if one.onset is not None), default=None)
+
+
+def _narrowed(signs: Sequence[Evidence], *tests: Callable[[Evidence], bool]) -> Sequence[Evidence]:
+    """Those that pass each test which any of them passes."""
+    for test in tests:
+        signs = [one for one in signs if test(one)] or signs
+    return signs
+
+
+def _changed_at(evidence: Sequence[Evidence], claim: Claim) -> datetime | None:
+    """When the change was made that the claim names as the cause; None where it names none."""
+    if claim.kind not in _BY_CHANGES:
+        return None
+    made = (
+        one.onset
+        for one in evidence
+        if one.kind == FindingKind.RECENT_CHANGE
+        and one.service == claim.service
+        and one.event_id in claim.evidence_ids
+    )
+    return min((at for at in made if at is not None), default=None)
+
+
+def _is_unusual(one: Evidence) -> bool:
+    """Whether it is no line that was logged now and then before, too."""
+    data = json.loads(one.data) if one.step == Source.LOGS else {}
+    return bool(data.get("new", True))
+
+
+def _is_telling(one: Evidence) -> bool:
+    """Whether somebody was alarmed, or it is well past chance by itself."""
+    return one.step == Source.ALARMS or (one.score or 0.0) >= _TELLING

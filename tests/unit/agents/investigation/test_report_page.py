@@ -220,3 +220,33 @@ def test_it_began_with_the_first_sign_of_the_cause_and_a_change_is_no_sign() -> 
     assert began_at((SLOW, CPU, DEPLOY), [claim("frontend", SLOW)]) == AT + timedelta(seconds=20)
     assert began_at((evidence("payment", score=0.3), SLOW), []) == AT + timedelta(seconds=20)
     assert began_at((), []) is None
+
+
+def test_what_a_change_began_came_after_it() -> None:
+    early = evidence("cart", indicator="rps", onset_s=-40.0, score=9.0)
+    deployed = claim("cart", CPU, early, DEPLOY, kind=CauseKind.DEPLOY)
+    assert began_at((early, CPU, DEPLOY), [deployed]) == AT
+    assert began_at((early, CPU, DEPLOY), [claim("cart", CPU, early, DEPLOY)]) == AT - timedelta(seconds=40)
+    assert began_at((early, DEPLOY), [claim("cart", early, DEPLOY, kind=CauseKind.DEPLOY)]) is not None
+
+
+def test_a_weak_sign_and_a_line_that_was_always_logged_do_not_date_what_is_well_seen() -> None:
+    weak = evidence("cart", indicator="threads", onset_s=-65.0, score=1.02)
+    usual = evidence("cart", FindingKind.ERROR_BURST, Source.LOGS, onset_s=-20.0, score=4.0, new=False)
+    new = evidence("cart", FindingKind.ERROR_BURST, Source.LOGS, onset_s=-1.0, score=4.0, new=True)
+    alarm = evidence("cart", FindingKind.METRIC_ALARM, Source.ALARMS, onset_s=-5.0, score=0.6)
+    strong = evidence("cart", indicator="cpu", score=8.0)
+    assert began_at((weak, usual, strong), [claim("cart", weak, usual, strong)]) == AT
+    assert began_at((weak, new, strong), [claim("cart", weak, new, strong)]) == AT - timedelta(seconds=1)
+    assert began_at((alarm, strong), [claim("cart", alarm, strong)]) == AT - timedelta(seconds=5)
+    assert began_at((weak,), [claim("cart", weak)]) == AT - timedelta(seconds=65)
+    assert began_at((usual,), [claim("cart", usual)]) == AT - timedelta(seconds=20)
+
+
+def test_the_timeline_says_between_when_an_anomaly_may_have_begun() -> None:
+    rough = evidence("cart", indicator="cpu", onset_early_s=60.0, onset_late_s=0.0)
+    sharp = evidence("cart", indicator="rps", onset_early_s=1.0, onset_late_s=1.0)
+    unsure, sure = (timeline((one,), [claim("cart", one)])[0].what for one in (rough, sharp))
+    earliest = AT - timedelta(seconds=60)
+    assert unsure == f"{rough.statement} (began between {earliest:%H:%M:%S} and {AT:%H:%M:%S})"
+    assert sure == sharp.statement
