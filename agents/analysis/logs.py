@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from agents.analysis.composition import Deviation
 from agents.analysis.findings import Finding
 from agents.analysis.log_mining.chance import bound
 from agents.analysis.log_mining.departures import Departure, Flows, flows_of
 from agents.analysis.log_mining.failures import FAILURE_LEVELS
+from agents.analysis.log_mining.moments import division, usable
 from agents.analysis.log_mining.plain import plain
 from agents.analysis.log_mining.rates import rates_of
 from agents.analysis.log_mining.table import LineTable, tabulated
@@ -25,9 +24,6 @@ from agents.analysis.signals import LogRecord, Window
 __all__ = ["analyse_logs", "is_error", "template_of"]
 
 _PER_SERVICE = 4
-_SPLIT_STEP_S = 15.0
-# Fewer healthy lines than a quarter of the incident's own do not show what is usual.
-_BASELINE_SHARE = 0.25
 # Where most of what left its way in a service left it further down, that is where to look.
 _LEAST_OWN = 0.5
 
@@ -52,10 +48,10 @@ def analyse_logs(logs: Sequence[LogRecord], window: Window) -> tuple[Finding, ..
     """
     table = tabulated(_counted(logs, window))
     flows = flows_of(table)
-    moments = _usable(table, window)
+    moments = usable(table, window)
     if not moments:
         return (no_data(),)
-    moment = _best_split(table, flows, moments)
+    moment = division(table, flows, moments)
     rates = rates_of(table, moment)
     departures = flows.departures(moment) if flows else {}
     telling = Telling(table, rates, _bounds(table, flows, moment, len(moments)), moment, window.end)
@@ -103,27 +99,6 @@ def _told(telling: Telling, left: Sequence[Departure], deviations: Sequence[Devi
         if finding is not None:
             best.setdefault(finding.subject, finding)
     return sorted(best.values(), key=_order)[:_PER_SERVICE]
-
-
-def _usable(table: LineTable, window: Window) -> list[float]:
-    """Moments to split at that leave enough healthy lines."""
-    count = int((window.alarm_at - window.start) // _SPLIT_STEP_S) + 1
-    moments = np.linspace(window.start, window.alarm_at, count).tolist()
-    return [moment for moment in moments if _has_baseline(table, moment)]
-
-
-def _best_split(table: LineTable, flows: Flows | None, moments: Sequence[float]) -> float:
-    if len(moments) == 1:
-        return moments[0]
-    # What requests do, no mixture of load disturbs: only where they show nothing do the rates decide.
-    inside = [flows.contrast(moment) for moment in moments] if flows else []
-    contrasts = inside if any(inside) else [rates_of(table, moment).contrast() for moment in moments]
-    return moments[int(np.argmax(contrasts))]
-
-
-def _has_baseline(table: LineTable, moment: float) -> bool:
-    before = int(np.searchsorted(table.times, moment))
-    return before >= _BASELINE_SHARE * (table.times.size - before) and before > 0
 
 
 def _order(finding: Finding) -> tuple[float, str]:
