@@ -173,9 +173,9 @@ async def test_what_cannot_be_decoded_is_buried_and_the_batch_goes_on(site: Site
     await site.producer.send_raw("changes.raw", b"acme|cart", b"junk")
     await site.producer.publish(change(1))
     async with site.landing():
-        await until(lambda: len(site.tables.landed) == 2 and len(site.office.letters) == 1)
-    message, stage, reason, _ = site.office.letters[0]
-    assert (message.value, stage, reason) == (b"junk", "land", "bad_magic")
+        await until(lambda: len(site.tables.landed) >= 2 and bool(site.office.letters))
+    buried = {(message.value, stage, reason) for message, stage, reason, _ in site.office.letters}
+    assert buried == {(b"junk", "land", "bad_magic")}
 
 
 async def test_what_another_role_buries_is_only_passed_over(site: Site) -> None:

@@ -139,6 +139,11 @@ async def test_landing_waits_for_a_registry_that_is_away(
     assert registry.asked("GET", "/schemas/ids/") == len(AWAY) + 1
 
 
+def _places(office: Buried) -> set[tuple[int, int]]:
+    """Of the letters: a new assignment before the commit buries one once more."""
+    return {(message.partition, message.offset) for message, _, _, _ in office.letters}
+
+
 async def test_what_no_registry_knows_is_buried_and_the_rest_lands(
     kafka: KafkaSettings, registry: RegistryServer
 ) -> None:
@@ -147,10 +152,10 @@ async def test_what_no_registry_knows_is_buried_and_the_rest_lands(
     tables, office = Tables(), Buried()
 
     async with _landing(kafka, registry, tables, office):
-        await until(lambda: len(tables.rows) >= 1 and len(office.letters) >= 2)
+        await until(lambda: len(tables.rows) >= 1 and len(_places(office)) == 2)
 
     assert tables.rows == [change(3).event_id]
-    assert [reason for _, _, reason, _ in office.letters] == ["unknown_schema"] * 2
+    assert {reason for _, _, reason, _ in office.letters} == {"unknown_schema"}
     assert registry.asked("GET", "/schemas/ids/") == 2
 
 
