@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from agents.analysis.clues import clues_of
 from agents.analysis.findings import CauseKind, FindingKind, Source
+from agents.investigation.evidence import finding_of
 from agents.investigation.state import Claim
 from schemas.events.evidence import Evidence
 from schemas.events.report import TimelineEntry
@@ -87,7 +89,7 @@ def began_at(evidence: Sequence[Evidence], claims: Sequence[Claim]) -> datetime 
     """Return the earliest sign of the first cause, or of anything abnormal where no cause is claimed.
 
     A change is what may have begun it, not a sign of it, and what it began came after it. A weak sign beside strong ones may
-    be chance, and when a line came that was always logged now and then says little.
+    be chance, what moved the harmless way something else, and when a line came that was always logged now and then says little.
     """
     cited = set(claims[0].evidence_ids) if claims else None
     signs = [
@@ -98,7 +100,9 @@ def began_at(evidence: Sequence[Evidence], claims: Sequence[Claim]) -> datetime 
         and (one.event_id in cited if cited is not None else (one.score or 0.0) >= _NOTABLE)
     ]
     at = _changed_at(evidence, claims[0]) if claims else None
-    kept = _narrowed(signs, lambda one: at is None or (one.onset or at) >= at, _is_unusual, _is_telling)
+    kept = _narrowed(
+        signs, lambda one: at is None or (one.onset or at) >= at, _is_unusual, _is_telling, _hurts
+    )
     return min((one.onset for one in kept if one.onset is not None), default=None)
 
 
@@ -132,3 +136,9 @@ def _is_unusual(one: Evidence) -> bool:
 def _is_telling(one: Evidence) -> bool:
     """Whether somebody was alarmed, or it is well past chance by itself."""
     return one.step == Source.ALARMS or (one.score or 0.0) >= _TELLING
+
+
+def _hurts(one: Evidence) -> bool:
+    return one.step == Source.ALARMS or any(
+        clue.bad for own in clues_of([finding_of(one)]).values() for clue in own
+    )

@@ -59,6 +59,14 @@ async def test_a_simulated_incident_has_its_cause_whatever_it_is_called_and_when
         assert gist(await told(moved(data, shift), recorded=False)) == gist(plain)
 
 
+@pytest.mark.parametrize("form", ["{}-17", "shop/{}", "служба-{}"])
+async def test_who_is_called_is_read_from_lines_whatever_names_are_made_of(form: str) -> None:
+    scenario = next(one for one in SCENARIOS if one.name == "deploy-no-topology")
+    data = play(scenario, 1).data
+    plain = await told(data, recorded=False)
+    assert gist(await told(renamed(data, form.format), recorded=False)) == gist(plain, form.format)
+
+
 @pytest.fixture(scope="module")
 def incidents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("rca")

@@ -6,6 +6,7 @@ import pytest
 
 from agents.analysis.comovement import learned_calls
 from agents.analysis.findings import Finding, FindingKind, Source
+from agents.analysis.logs import template_of
 from agents.analysis.named_callees import named_callees
 from tests.fakes.clues import measured
 
@@ -110,3 +111,23 @@ def test_each_pair_is_told_once_whatever_the_order() -> None:
         ("web", "orders-db"),
     ]
     assert named_callees(lines[::-1]) == told
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["orders-17", "postgres-0", "shop/orders", "orders.prod", "заказы-db", "orders_db", "s3"],
+)
+def test_a_name_is_known_whatever_it_is_made_of(name: str) -> None:
+    template = template_of(f"could not connect to {name} within 30 ms")
+    (told,) = named_callees([line("checkout", template), *seen("checkout", name)])
+    assert learned_calls([told]) == {("checkout", name): 0.9}
+
+
+def test_a_name_within_a_longer_one_is_another() -> None:
+    complaint = line("checkout", "could not connect to orders-db within * ms")
+    assert named_callees([complaint, *seen("checkout", "orders", "db", "orders-d")]) == ()
+
+
+def test_names_that_differ_in_a_number_are_not_told_apart_by_a_template() -> None:
+    complaint = line("checkout", template_of("could not connect to orders-17"))
+    assert named_callees([complaint, *seen("checkout", "orders-17", "orders-18")]) == ()

@@ -239,6 +239,12 @@ def test_a_weak_sign_and_a_line_that_was_always_logged_do_not_date_what_is_well_
     assert began_at((weak, usual, strong), [claim("cart", weak, usual, strong)]) == AT
     assert began_at((weak, new, strong), [claim("cart", weak, new, strong)]) == AT - timedelta(seconds=1)
     assert began_at((alarm, strong), [claim("cart", alarm, strong)]) == AT - timedelta(seconds=5)
+    reads, cpu = (
+        evidence("cart", onset_s=at, score=4.0, metric_kind=kind)
+        for at, kind in ((-99.0, "disk"), (0.0, "cpu"))
+    )
+    harmless, hurting = (one.model_copy(update={"direction": way}) for one, way in ((reads, -1), (cpu, 1)))
+    assert began_at((harmless, hurting), [claim("cart", harmless, hurting)]) == AT
     assert began_at((weak,), [claim("cart", weak)]) == AT - timedelta(seconds=65)
     assert began_at((usual,), [claim("cart", usual)]) == AT - timedelta(seconds=20)
 
