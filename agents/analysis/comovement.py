@@ -16,7 +16,7 @@ import numpy as np
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
 from agents.analysis.metrics import nature_of
 from agents.analysis.signals import FloatArray, KpiSeries, Window
-from agents.analysis.words import figure
+from agents.analysis.words import figure, percent
 
 __all__ = ["analyse_comovement", "learned_calls"]
 
@@ -133,7 +133,7 @@ def _finding(caller: str, callee: str, correlation: float, least: float, samples
         subject=f"{callee}|{caller}|{FindingKind.LEARNED_CALL}",
         statement=(
             f"{caller} seems to call {callee}: their latencies move together (correlation {figure(correlation)} "
-            f"over {samples} samples); learned, {certainty:.0%} certain"
+            f"over {samples} samples); learned, {percent(certainty)} certain"
         ),
         score=certainty,
         data={"caller": caller, "certainty": certainty, "correlation": correlation, "samples": samples},

@@ -17,6 +17,7 @@ from agents.analysis.signals import Topology
 from agents.analysis.suffering import anybody_suffers
 from agents.analysis.topology import Explanation, explanations
 from agents.analysis.weighing import Addend, Standing, total, weighed
+from agents.analysis.words import percent
 
 __all__ = ["Ranking", "rank_causes"]
 
@@ -198,7 +199,7 @@ def _rulings(
             service=service,
             reason=(
                 f"{service} shows symptoms, but it {explained[service].tie} {explained[service].by}, "
-                f"which accounts for {explained[service].share:.0%} of them"
+                f"which accounts for {percent(explained[service].share)} of them"
             ),
             findings=tuple(dict.fromkeys(c.finding.subject for c in clues[service][:_CITED])),
         )

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from agents.analysis.findings import Finding, FindingKind, Source
 from agents.analysis.log_mining.templates import read_line
+from agents.analysis.words import percent
 
 __all__ = ["named_callees"]
 
@@ -76,7 +77,7 @@ def _finding(line: Finding, callee: str) -> Finding:
         subject=f"{callee}|{line.service}|{FindingKind.LEARNED_CALL}",
         statement=(
             f'{line.service} seems to call {callee}: its error line "{line.data["template"]}" names it; '
-            f"learned, {_CERTAIN:.0%} certain"
+            f"learned, {percent(_CERTAIN)} certain"
         ),
         score=_CERTAIN,
         data={"caller": line.service, "certainty": _CERTAIN, "template": line.data["template"]},

@@ -15,6 +15,7 @@ from agents.analysis.profiles import NOTHING, Profile
 from agents.analysis.relevance import entries, felt
 from agents.analysis.signals import Topology
 from agents.analysis.ties import floods, greed, loads, share, surges
+from agents.analysis.words import percent
 
 __all__ = ["Explanation", "analyse_topology", "distances", "explanations"]
 
@@ -232,7 +233,7 @@ def _symptom(explanation: Explanation) -> Finding:
         subject=f"{explanation.service}|{explanation.by}|{FindingKind.SYMPTOM}",
         statement=(
             f"{explanation.service} {explanation.tie} {explanation.by}, whose anomaly accounts for "
-            f"{explanation.share:.0%} of its symptoms{_doubt(explanation)}"
+            f"{percent(explanation.share)} of its symptoms{_doubt(explanation)}"
         ),
         score=explanation.share,
         data={"by": explanation.by, "share": explanation.share, "certainty": explanation.certainty},

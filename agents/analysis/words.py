@@ -6,7 +6,9 @@ import math
 import re
 from datetime import UTC, datetime
 
-__all__ = ["clock", "figure", "from_to", "in_unit", "span", "times_as_much"]
+from schemas.pages.words import figure, percent
+
+__all__ = ["clock", "figure", "from_to", "in_unit", "percent", "span", "times_as_much"]
 
 # As UCUM and OpenTelemetry write it.
 _DIMENSIONLESS = "1"
@@ -22,17 +24,6 @@ _SAID = 1e-6
 def clock(moment: float) -> str:
     """Unix seconds as `10:42:10` (UTC)."""
     return datetime.fromtimestamp(moment, tz=UTC).strftime("%H:%M:%S")
-
-
-def figure(value: float) -> str:
-    """Three significant digits, without an exponent between a ten-thousandth and a billion."""
-    if value == 0:
-        return "0"
-    if not 1e-4 <= abs(value) < 1e9:
-        return f"{value:.3g}"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{float(f'{value:.3g}'):f}".rstrip("0").rstrip(".")
 
 
 def from_to(before: float, after: float, unit: str, *, share: bool = False) -> str:

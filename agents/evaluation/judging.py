@@ -11,6 +11,7 @@ from agents.evaluation.expectations import AcceptedCause, Expectation, RequiredE
 from agents.investigation.figures import Figures, unsupported
 from schemas.events import Evidence, Report, ReportedCause, Verdict
 from schemas.events.base import Record
+from schemas.pages.words import percent
 
 __all__ = ["CLAIMED", "Check", "Criterion", "correct", "judge"]
 
@@ -177,6 +178,6 @@ def _names(causes: Sequence[AcceptedCause]) -> list[str]:
 
 def _said(causes: Sequence[ReportedCause]) -> str:
     return ", ".join(
-        f"{one.service} ({one.kind}{'' if one.confidence is None else f', {one.confidence:.0%}'})"
+        f"{one.service} ({one.kind}{'' if one.confidence is None else f', {percent(one.confidence)}'})"
         for one in causes
     )

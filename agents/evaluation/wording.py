@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from agents.evaluation.judging import Criterion
 from agents.evaluation.results import EvaluationReport, FeedbackScore, ScenarioResult
+from schemas.pages import words
 
 __all__ = [
     "FEEDBACK_COLUMNS",
@@ -35,7 +36,7 @@ def criterion_words(criterion: Criterion) -> str:
 
 def percent(value: float | None) -> str:
     """Return a share as whole percents; a dash where it is not known."""
-    return "-" if value is None else f"{value:.0%}"
+    return "-" if value is None else words.percent(value)
 
 
 def share(part: int, whole: int) -> str:

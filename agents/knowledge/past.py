@@ -10,6 +10,7 @@ from agents.knowledge.judged import lineage, named_instead, refuted
 from agents.knowledge.similarity import similarities
 from schemas.events.incident import Incident
 from schemas.events.report import Feedback, Report, Verdict
+from schemas.pages.words import percent
 
 __all__ = ["past_findings"]
 
@@ -56,7 +57,7 @@ def _overlap(incident: Incident, report: Report) -> float:
 
 def _finding(report: Report, likeness: float, instead: str) -> Finding:
     cause, day = report.causes[0], report.finished_at.strftime("%Y-%m-%d %H:%M")
-    alike = f"On {day} a similar incident ({likeness:.0%} alike)"
+    alike = f"On {day} a similar incident ({percent(likeness)} alike)"
     caused = (
         f"was laid to {cause.service}, but people say it was {instead}"
         if instead

@@ -22,6 +22,7 @@ from infra.cli.remote.options import ApiKeyText, ApiUrl, ContextName, api_of
 from infra.cli.remote.place import Endpoint
 from infra.cli.remote.refusals import of_response, why_untrusted
 from schemas.events import InvestigationState
+from schemas.pages.words import percent
 
 __all__ = ["Show", "follow", "follow_investigation"]
 
@@ -88,7 +89,9 @@ def _for_people(event: StreamEvent, values: dict[str, Any]) -> None:
     match event.name:
         case "status":
             what = f"{values['state']}: {values['step']}" if values["step"] else values["state"]
-            line = f"{values['occurred_at'][:19]}  {values['progress']:4.0%}  {what}  {values['message']}"
+            line = (
+                f"{values['occurred_at'][:19]}  {percent(values['progress']):>5}  {what}  {values['message']}"
+            )
             err.print(line.rstrip(), highlight=False, markup=False)
         case "evidence":
             err.print(f"    [{values['step']}] {values['statement']}", highlight=False, markup=False)

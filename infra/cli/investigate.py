@@ -33,6 +33,7 @@ from schemas.events import (
     Report,
     RequestKind,
 )
+from schemas.pages.words import percent
 from sinks.clickhouse.client import ClickHouse, open_clickhouse
 from sinks.clickhouse.queries.incidents import get_incident
 from sinks.clickhouse.queries.investigations import ENDED
@@ -143,7 +144,7 @@ async def _shown_until_the_end(reader: TopicReader, request: InvestigationReques
     with err.status("waiting for a worker ...") as spinner:
         async for status in _statuses(reader, request):
             err.print(_line(status), highlight=False, markup=False)
-            spinner.update(f"{status.step or status.state.value} ... {status.progress:.0%}")
+            spinner.update(f"{status.step or status.state.value} ... {percent(status.progress)}")
             if status.state in ENDED:
                 return status
     raise UnavailableError("the topic ended before the investigation did")
@@ -167,7 +168,7 @@ async def _statuses(
 def _line(status: InvestigationStatus) -> str:
     what = f"{status.state.value}: {status.step}" if status.step else status.state.value
     told = f"  {status.message}" if status.message else ""
-    return f"{when(status.occurred_at)}  {status.progress:4.0%}  {what}{told}"
+    return f"{when(status.occurred_at)}  {percent(status.progress):>5}  {what}{told}"
 
 
 async def _report(installation: Installation, request: InvestigationRequested) -> Report:

@@ -92,7 +92,7 @@ _SYMPTOM = evidence(
     Source.TOPOLOGY,
     score=1.0,
     onset_s=None,
-    statement="checkout calls cart, whose anomaly accounts for 100% of its symptoms",
+    statement="checkout calls cart, whose anomaly accounts for 100 % of its symptoms",
     share=1.0,
 )
 _BOOK = evidence(
@@ -148,7 +148,7 @@ def report_of(**changes: Any) -> Report:
         "ruled_out": (
             RuledOut(
                 service="checkout",
-                reason="it calls cart, which accounts for 100% of its symptoms",
+                reason="it calls cart, which accounts for 100 % of its symptoms",
                 evidence_ids=(_SYMPTOM.event_id, _CHECKOUT.event_id),
             ),
         ),

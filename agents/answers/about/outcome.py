@@ -6,6 +6,7 @@ from agents.analysis.findings import FindingKind, Source
 from agents.answers.material import Material, accusing
 from agents.answers.reply import Sentence, said
 from schemas.events.report import RuledOut
+from schemas.pages.words import percent
 
 __all__ = [
     "about_cause",
@@ -53,9 +54,9 @@ def about_certainty(material: Material) -> list[Sentence]:
         )
     else:
         what = f"that it is {material.cause.service}" if material.cause else f"of {report.verdict.value}"
-        first = said(f"The report is {report.confidence:.0%} sure {what}, by {basis}", *ground)
+        first = said(f"The report is {percent(report.confidence)} sure {what}, by {basis}", *ground)
     rivals = [
-        said(f"Next comes {one.service}, {one.confidence:.0%} sure: {one.statement}", *ids)
+        said(f"Next comes {one.service}, {percent(one.confidence)} sure: {one.statement}", *ids)
         for one in report.causes[1:]
         if one.confidence is not None and (ids := material.known(one.evidence_ids))
     ]

@@ -8,6 +8,7 @@ from agents.analysis.findings import FindingKind
 from agents.answers.material import Material, accusing, measured
 from agents.answers.reply import Sentence, said
 from schemas.events.evidence import Evidence
+from schemas.pages.words import percent
 
 __all__ = ["about_service"]
 
@@ -30,7 +31,7 @@ def _named(service: str, material: Material) -> list[Sentence]:
     if place is None or not (ids := material.known(causes[place].evidence_ids)):
         return []
     one = causes[place]
-    sure = "" if one.confidence is None else f", {one.confidence:.0%} sure"
+    sure = "" if one.confidence is None else f", {percent(one.confidence)} sure"
     if cause is not None and place == 0:
         return [said(f"{service} is the cause that the report names{sure}: {one.statement}", *ids)]
     behind = f" behind {causes[0].service}" if place else ""

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.cli.top.look import OPENED_AT_MOST, Look, Rates, Spending
+from schemas.pages.words import percent
 
 __all__ = ["Screen", "ago", "money"]
 
@@ -168,7 +169,9 @@ def _spending(spending: Spending | None) -> list[tuple[str, str]]:
     ]
     budget = spending.monthly_budget_nano_usd
     if budget:
-        share = f" ({spending.month_nano_usd / budget:.0%})" if spending.month_nano_usd is not None else ""
+        share = (
+            f" ({percent(spending.month_nano_usd / budget)})" if spending.month_nano_usd is not None else ""
+        )
         found.append(("of its budget", f"{money(budget)}{share}"))
     if spending.unpriced_this_month:
         found.append(("without a price", f"{spending.unpriced_this_month:,}"))
@@ -228,7 +231,7 @@ def _investigations(look: Look, width: int, rows: int) -> Iterator[RenderableTyp
         cells: list[RenderableType] = [Text(state, styles.get(one.state, "dim"))]
         cells += [ago(one.requested_at, look.at), one.step]
         if width >= _NARROW:
-            cells.append(f"{one.progress:.0%}")
+            cells.append(percent(one.progress))
         cells.append(Text(told))
         made.add_row(*cells, *((one.investigation_id,) if width >= _WIDE else ()))
     yield Text("")

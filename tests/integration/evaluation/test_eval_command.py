@@ -41,7 +41,7 @@ def test_each_case_is_a_line_that_a_scorer_reads(tmp_path: Path) -> None:
 def test_what_nobody_has_scored_is_neither_right_nor_wrong(tmp_path: Path) -> None:
     write_case(tmp_path)
     assert "1 investigated, not scored, " in _evaluate(tmp_path)[1]
-    assert "0 of 1 (0%) right, 1 not, " in _evaluate(tmp_path, "--score")[1]
+    assert "0 of 1 (0 %) right, 1 not, " in _evaluate(tmp_path, "--score")[1]
 
 
 @pytest.mark.parametrize("name", ["made-up", "made-up/calm", "*/calm", "*"])

@@ -185,7 +185,7 @@ class TestRulings:
         ranking = rank(measured("web", "latency", 3.0), measured("db", "cpu", 15.0), topology=WEB_DB)
         (ruling,) = ranking.rulings
         assert ruling.service == "web"
-        assert ruling.reason == "web shows symptoms, but it calls db, which accounts for 100% of them"
+        assert ruling.reason == "web shows symptoms, but it calls db, which accounts for 100 % of them"
         assert ruling.findings == ("web|latency_metric|level_shift",)
 
     @pytest.mark.parametrize(("strength", "ruled_out"), [(1.79, False), (1.81, True)])

@@ -43,7 +43,7 @@ def test_the_slower_is_told_to_call_the_quicker() -> None:
     assert told.data["caller"] == "web"
     assert told.data["samples"] == SAMPLES - 1
     assert told.statement.startswith("web seems to call db: their latencies move together (correlation 0.9")
-    assert told.statement.endswith(f"over 119 samples); learned, {told.data['certainty']:.0%} certain")
+    assert told.statement.endswith(f"over 119 samples); learned, {100 * (told.score or 0.0):.0f} % certain")
 
 
 def test_it_is_never_more_certain_than_a_half() -> None:
@@ -134,7 +134,7 @@ def test_a_learned_call_explains_no_more_than_is_certain() -> None:
     told = {f.kind: f for f in analyse_topology(found, Topology(), "web", NOBODY)}
     assert told[FindingKind.SYMPTOM].score == 0.5
     assert told[FindingKind.SYMPTOM].statement == (
-        "web moves with db, whose anomaly accounts for 50% of its symptoms (a learned tie)"
+        "web moves with db, whose anomaly accounts for 50 % of its symptoms (a learned tie)"
     )
     assert told[FindingKind.UPSTREAM_ANOMALY].service == "db"
 

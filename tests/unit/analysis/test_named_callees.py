@@ -43,7 +43,7 @@ def test_who_complains_of_another_by_name_calls_it() -> None:
     assert (told.source, told.kind, told.service) == (Source.TOPOLOGY, FindingKind.LEARNED_CALL, "orders-db")
     assert told.statement == (
         'checkout seems to call orders-db: its error line "could not obtain a connection to orders-db within * ms, '
-        '* waiting" names it; learned, 90% certain'
+        '* waiting" names it; learned, 90 % certain'
     )
 
 

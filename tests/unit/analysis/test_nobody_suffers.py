@@ -91,7 +91,7 @@ def test_who_is_gone_explains_all_that_its_caller_suffers() -> None:
     failing = measured("cart", "errors", 31.0, latency_level=20.0)
     ranking = asked(gone("db"), failing, alarmed=True)
     assert ranking.causes[0].service == "db"
-    assert [(one.service, "100%" in one.reason) for one in ranking.rulings] == [("cart", True)]
+    assert [(one.service, "100 %" in one.reason) for one in ranking.rulings] == [("cart", True)]
 
 
 @pytest.mark.parametrize("silence", [gone("db", metrics=3), gone("db", client=True)])

@@ -24,7 +24,7 @@ def test_a_symptom_is_told_with_who_explains_how_much_of_it() -> None:
     found = related(measured("cart", "latency", 15.0), measured("db", "cpu", 3.0))
     (symptom,) = (f for f in found if f.kind is FindingKind.SYMPTOM)
     assert symptom.source is Source.TOPOLOGY
-    assert symptom.statement == "cart calls db, whose anomaly accounts for 56% of its symptoms"
+    assert symptom.statement == "cart calls db, whose anomaly accounts for 56 % of its symptoms"
     assert symptom.subject == "cart|db|symptom"
     assert symptom.score == symptom.data["share"] == pytest.approx(2.0 / 3.6)
     assert symptom.data["by"] == "db"
@@ -90,7 +90,7 @@ def test_only_candidates_may_be_the_deepest() -> None:
 def test_hosts_alone_are_a_topology() -> None:
     hosted = Topology(hosted_on={"cart": "n1", "batch": "n1"})
     found = related(measured("cart", "latency", 1.0), measured("batch", "cpu", 15.0), topology=hosted)
-    assert found[0].statement == "cart shares n1 with batch, whose anomaly accounts for 80% of its symptoms"
+    assert found[0].statement == "cart shares n1 with batch, whose anomaly accounts for 80 % of its symptoms"
 
 
 def test_nodes_alone_are_none() -> None:

@@ -99,7 +99,7 @@ def test_a_calm_installation_is_told_in_figures() -> None:
     assert "rows landed 45,000/s" in page
     assert "last hour $2.50" in page
     assert "today $0.0050" in page
-    assert "of its budget $100.00 (30%)" in page
+    assert "of its budget $100.00 (30 %)" in page
     assert lines[-3:] == ["Open incidents 0", "", "Investigations 0"]
 
 

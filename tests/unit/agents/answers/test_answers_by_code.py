@@ -24,7 +24,7 @@ class TestSuspects:
     def test_who_was_ruled_out_is_told_with_the_reason(self) -> None:
         reply = ask("why not checkout?")
         assert reply.sentences[0].text == (
-            "checkout was ruled out: it calls cart, which accounts for 100% of its symptoms."
+            "checkout was ruled out: it calls cart, which accounts for 100 % of its symptoms."
         )
         assert len(reply.sentences[0].evidence_ids) == 2
         assert "checkout latency_p95 rose from 40 to 163." in texts(reply)
@@ -32,7 +32,9 @@ class TestSuspects:
 
     def test_the_cause_itself_is_confirmed(self) -> None:
         first = ask("why cart?").sentences[0]
-        assert first.text.startswith("cart is the cause that the report names, 93% sure: cart cpu_usage rose")
+        assert first.text.startswith(
+            "cart is the cause that the report names, 93 % sure: cart cpu_usage rose"
+        )
         assert set(first.evidence_ids) >= {CPU.event_id, DEPLOY.event_id}
 
     def test_who_is_calm_is_told_beside_the_one_that_is_named(self) -> None:
@@ -59,11 +61,11 @@ class TestSuspects:
         made = material(
             report=report_of(causes=(*report_of().causes, doubt)), evidence=(*evidence_rows(), db)
         )
-        assert "orders-db is a suspect behind cart, number 2 of 2, 20% sure: it was slow." in texts(
+        assert "orders-db is a suspect behind cart, number 2 of 2, 20 % sure: it was slow." in texts(
             ask("why not orders-db?", made)
         )
         assert "orders-db is suspected, too: it was slow." in texts(ask("what else could it be?", made))
-        assert "Next comes orders-db, 20% sure" in texts(ask("how sure are you?", made))
+        assert "Next comes orders-db, 20 % sure" in texts(ask("how sure are you?", made))
 
     def test_who_nobody_has_heard_of_is_not_known(self) -> None:
         reply = ask("why not the mainframe?")
@@ -150,7 +152,7 @@ class TestOutcome:
         reply = ask("how sure are you?")
         assert (
             reply.sentences[0].text
-            == "The report is 93% sure that it is cart, by 3 findings from changes, kpis, logs."
+            == "The report is 93 % sure that it is cart, by 3 findings from changes, kpis, logs."
         )
         assert reply.sentences[-1].text == "orders-db logged nothing."
 

@@ -98,8 +98,8 @@ def test_a_model_s_effort_is_told() -> None:
     words = Reader(html_page(report)).words
     assert "4, 1 failed" in words
     assert "1,200, 34" in words
-    assert "1 of 4 (25%)" in words
-    for told in ("1 of 4 (25%)", "3 of 4 (75%)", "2 of 5 (40%)"):
+    assert "1 of 4 (25 %)" in words
+    for told in ("1 of 4 (25 %)", "3 of 4 (75 %)", "2 of 5 (40 %)"):
         assert told in words
         assert told in markdown_page(report)
 
@@ -169,8 +169,8 @@ def test_the_diagram_as_a_file_needs_no_page_around_it() -> None:
 
 
 def test_figures_in_words() -> None:
-    assert (percent(None), percent(0.256)) == ("-", "26%")
-    assert (share(0, 0), share(1, 4)) == ("-", "1 of 4 (25%)")
+    assert (percent(None), percent(0.256)) == ("-", "26 %")
+    assert (share(0, 0), share(1, 4)) == ("-", "1 of 4 (25 %)")
     assert (seconds(None), seconds(0.0123), seconds(12.34)) == ("-", "12 ms", "12.3 s")
     assert (money(None), money(0), money(1_500_000_000)) == ("unpriced", "$0.0000", "$1.5000")
 
@@ -186,5 +186,5 @@ def test_a_criterion_is_told_in_words(criterion: Criterion) -> None:
 
 def test_the_summary_is_a_sentence() -> None:
     line = summary_line(full())
-    assert line.startswith("1 of 4 (25%) right, 2 not, 1 ended in an error, calibration error ")
+    assert line.startswith("1 of 4 (25 %) right, 2 not, 1 ended in an error, calibration error ")
     assert Criterion.CAUSE not in line

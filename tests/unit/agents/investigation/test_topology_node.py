@@ -103,7 +103,7 @@ async def test_calls_nobody_told_of_are_learned_and_marked_so() -> None:
     delta = await topology_of(together(bad_deploy()))
     learned = kinds(delta)[FindingKind.LEARNED_CALL]
     assert (learned.service, json.loads(learned.data)["caller"]) == ("cart", "frontend")
-    assert "learned, 50% certain" in learned.statement
+    assert "learned, 50 % certain" in learned.statement
     assert learned.query == "-- kpis, from memory"
     assert kinds(delta)[FindingKind.SYMPTOM].statement.startswith("frontend moves with cart")
     assert [one.step for one in delta["costs"]] == ["topology.kpis", "topology.calls"]

@@ -150,7 +150,7 @@ class TestPast:
         assert (found.service, found.indicator) == ("cart", "cpu_usage")
         assert found.subject == "inv_1||past_incident"
         assert found.statement.startswith("On 2026-01-01 03:00 a similar incident (")
-        assert found.statement.endswith("% alike) was caused by cart (cpu)")
+        assert found.statement.endswith(" % alike) was caused by cart (cpu)")
         assert found.data["likeness"] == found.score
 
     def test_an_incident_of_no_service_is_like_none_by_services(self) -> None:
