@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
 from agents.analysis.metrics import RESOURCES, SYMPTOMS, WAITING
 
-__all__ = ["Clue", "clues_of", "is_bad", "is_gone", "strength_of", "strength_parts", "weight_of"]
+__all__ = [
+    "Clue",
+    "clues_of",
+    "has_symptoms",
+    "is_bad",
+    "is_gone",
+    "strength_of",
+    "strength_parts",
+    "weight_of",
+]
 
 # How much a notable shift of each kind of metric speaks against its owner. A resource belongs to the service;
 # latency and errors come from it or from whom it calls; its traffic is mostly its callers' doing.
@@ -36,6 +45,7 @@ _LOG_WEIGHT = {
 }
 # Of these the part that others further down are to answer for is taken off already.
 _OF_CALLS = frozenset({FindingKind.CALL_LATENCY, FindingKind.CALL_FAILURES})
+_NO_SYMPTOMS = frozenset({FindingKind.NORMAL, FindingKind.RECENT_CHANGE})
 _CHANGE_KIND = {"deploy": CauseKind.DEPLOY, "config": CauseKind.CONFIG, "flag": CauseKind.CONFIG}
 
 
@@ -83,6 +93,11 @@ def strength_parts(clues: Iterable[Clue]) -> list[tuple[Clue, float]]:
 def weight_of(kind: CauseKind) -> float:
     """How much a notable shift of a metric of this kind speaks against its owner."""
     return _KPI_WEIGHT[kind]
+
+
+def has_symptoms(clues: Iterable[Clue]) -> bool:
+    """Whether anything of a service left its normal range, was logged or raised an alarm: a change alone is no symptom."""
+    return any(clue.finding.kind not in _NO_SYMPTOMS for clue in clues)
 
 
 def is_bad(finding: Finding) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agents.analysis.calibration import confidences
-from agents.analysis.clues import Clue, clues_of
+from agents.analysis.clues import Clue, clues_of, has_symptoms
 from agents.analysis.comovement import learned_calls
 from agents.analysis.findings import Cause, CauseKind, Contribution, Finding, FindingKind, Ruling, Source
 from agents.analysis.instances import lifted, rolled_up
@@ -197,15 +197,19 @@ def _rulings(
     return tuple(
         Ruling(
             service=service,
-            reason=(
-                f"{service} shows symptoms, but it {explained[service].tie} {explained[service].by}, "
-                f"which accounts for {percent(explained[service].share)} of them"
-            ),
+            reason=_ruled_out(explained[service], clues[service]),
             findings=tuple(dict.fromkeys(c.finding.subject for c in clues[service][:_CITED])),
         )
         for service in ordered[1:]
         if service in explained and explained[service].share >= _RULED_OUT_SHARE
     )
+
+
+def _ruled_out(explanation: Explanation, clues: Sequence[Clue]) -> str:
+    service, tie = explanation.service, f"it {explanation.tie} {explanation.by}"
+    if not has_symptoms(clues):
+        return f"{service} is hardly off its normal range, and {tie}, which accounts for that"
+    return f"{service} shows symptoms, but {tie}, which accounts for {percent(explanation.share)} of them"
 
 
 def _coverage(findings: Iterable[Finding]) -> dict[Source, bool]:

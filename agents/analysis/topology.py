@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from agents.analysis.blind_spots import blind_spots
-from agents.analysis.clues import Clue, clues_of, strength_of
+from agents.analysis.clues import Clue, clues_of, has_symptoms, strength_of
 from agents.analysis.comovement import learned_calls
 from agents.analysis.findings import Finding, FindingKind, Source
 from agents.analysis.profiles import NOTHING, Profile
@@ -211,7 +211,7 @@ def analyse_topology(
         for s, e in explanations(clues, topology, learned).items()
         if e.share >= _WORTH_SAYING * e.certainty
     }
-    symptoms = [_symptom(e) for e in explained.values()]
+    symptoms = [_symptom(e, clues[s]) for s, e in explained.items()]
     steps = distances(topology, alarm_service)
     deepest = [
         _deepest(service, steps.get(service), alarm_service, strength_of(own))
@@ -225,19 +225,23 @@ def analyse_topology(
     )
 
 
-def _symptom(explanation: Explanation) -> Finding:
+def _symptom(explanation: Explanation, clues: Sequence[Clue]) -> Finding:
     return Finding(
         source=Source.TOPOLOGY,
         kind=FindingKind.SYMPTOM,
         service=explanation.service,
         subject=f"{explanation.service}|{explanation.by}|{FindingKind.SYMPTOM}",
-        statement=(
-            f"{explanation.service} {explanation.tie} {explanation.by}, whose anomaly accounts for "
-            f"{percent(explanation.share)} of its symptoms{_doubt(explanation)}"
-        ),
+        statement=f"{_accounted(explanation, clues)}{_doubt(explanation)}",
         score=explanation.share,
         data={"by": explanation.by, "share": explanation.share, "certainty": explanation.certainty},
     )
+
+
+def _accounted(explanation: Explanation, clues: Sequence[Clue]) -> str:
+    service, tie = explanation.service, f"{explanation.tie} {explanation.by}, whose anomaly accounts for"
+    if not has_symptoms(clues):
+        return f"{service}, hardly off its normal range, {tie} that"
+    return f"{service} {tie} {percent(explanation.share)} of its symptoms"
 
 
 def _doubt(explanation: Explanation) -> str:

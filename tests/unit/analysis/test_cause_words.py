@@ -43,6 +43,8 @@ ALARM = plain(
     Source.ALARMS, FindingKind.METRIC_ALARM, "a", score=3.0, direction=1, data={"metric_kind": "cpu"}
 )
 
+ALARM_OF_WEB = plain(Source.ALARMS, FindingKind.FIRST_ALARM, "web")
+
 
 class TestAbnormal:
     @pytest.mark.parametrize(("score", "abnormal"), [(1.49, False), (1.5, True), (9.0, True)])
@@ -187,6 +189,20 @@ class TestRulings:
         assert ruling.service == "web"
         assert ruling.reason == "web shows symptoms, but it calls db, which accounts for 100 % of them"
         assert ruling.findings == ("web|latency_metric|level_shift",)
+
+    def test_who_stayed_within_its_normal_range_is_not_said_to_show_symptoms(self) -> None:
+        little = measured("web", "latency", 0.9, kind=FindingKind.NORMAL)
+        change = plain(Source.CHANGES, FindingKind.RECENT_CHANGE, "web", score=0.1)
+        (ruling,) = rank(little, change, measured("db", "cpu", 15.0), topology=WEB_DB).rulings
+        assert ruling.reason == (
+            "web is hardly off its normal range, and it calls db, which accounts for that"
+        )
+
+    @pytest.mark.parametrize("louder", [measured("web", "errors", 1.0), log("web", 0.5), ALARM_OF_WEB])
+    def test_one_thing_out_of_range_logged_or_alarmed_is_a_symptom(self, louder: Finding) -> None:
+        little = measured("web", "latency", 0.9, kind=FindingKind.NORMAL)
+        (ruling,) = rank(little, louder, measured("db", "cpu", 15.0), topology=WEB_DB).rulings
+        assert ruling.reason.startswith("web shows symptoms, but it calls db, which accounts for ")
 
     @pytest.mark.parametrize(("strength", "ruled_out"), [(1.79, False), (1.81, True)])
     def test_less_than_half_rules_nobody_out(self, strength: float, ruled_out: bool) -> None:

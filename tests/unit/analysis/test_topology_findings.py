@@ -30,6 +30,14 @@ def test_a_symptom_is_told_with_who_explains_how_much_of_it() -> None:
     assert symptom.data["by"] == "db"
 
 
+def test_who_is_hardly_off_is_not_said_to_have_symptoms() -> None:
+    little = measured("cart", "latency", 0.9, kind=FindingKind.NORMAL)
+    (symptom,) = (f for f in related(little, measured("db", "cpu", 3.0)) if f.kind is FindingKind.SYMPTOM)
+    assert symptom.statement == (
+        "cart, hardly off its normal range, calls db, whose anomaly accounts for that"
+    )
+
+
 def test_less_than_half_is_not_worth_saying() -> None:
     # 1.79 of 3.6 is just below a half, 1.81 just above.
     assert related(measured("cart", "latency", 15.0), measured("db", "cpu", 2.0**1.79 - 1)) == ()
