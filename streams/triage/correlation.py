@@ -9,12 +9,12 @@ as long as their starts lie within the window.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from schemas.events import AlarmChanged, AlarmStatus, Decision, IncidentTransition
 from streams.triage.agenda import Agenda
 from streams.triage.alarm_state import alarm_key
+from streams.triage.cases import Case, Cause
 from streams.triage.component_index import ComponentIndex
 from streams.triage.effects import Effects, Transition
 from streams.triage.incidents import (
@@ -38,30 +38,6 @@ _GROWTHS = 10
 """So many incidents' growth is told at a time: with 200 alarms each it takes 10 ms to write them."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Cause:
-    """Why something happens: its event time, our time, its trace."""
-
-    occurred_at: datetime
-    now: datetime
-    trace: str = ""
-
-
-@dataclass(slots=True)
-class _Case:
-    """An incident as it is worked on."""
-
-    head: Head
-    members: dict[bytes, Member] = field(default_factory=dict)
-    active: int = 0
-    told_at: datetime | None = None
-    """Our time of its last event; None: not known."""
-
-    @property
-    def name(self) -> str:
-        return self.head.incident_id
-
-
 class Correlation:
     """All incidents of the partitions owned here. In memory, no I/O: `take` hands over what is to be made durable."""
 
@@ -69,12 +45,12 @@ class Correlation:
         self._rules = rules
         self._window = timedelta(seconds=rules.window_s)
         self._growth_every = timedelta(seconds=rules.growth_every_s)
-        self._cases: dict[str, _Case] = {}
+        self._cases: dict[str, Case] = {}
         self._case_of: dict[bytes, str] = {}
         self._index = ComponentIndex()
         self._agenda = Agenda()
         self._transitions: list[Transition] = []
-        self._growing: dict[str, _Cause] = {}
+        self._growing: dict[str, Cause] = {}
         self._dirty_heads: dict[str, int] = {}
         self._dirty_members: dict[bytes, int] = {}
         self._open = 0
@@ -106,7 +82,7 @@ class Correlation:
         case = self._cases.get(self._case_of.get(key, ""))
         if case is not None and not is_newer(change, case.members[key]):
             return case.name
-        cause = _Cause(change.occurred_at, now, traceparent)
+        cause = Cause(change.occurred_at, now, traceparent)
         if change.decision is Decision.CLEARED:
             return self._clear(case, key, change, cause)
         if change.decision not in (Decision.OPENED, Decision.UPDATED):
@@ -126,7 +102,7 @@ class Correlation:
             elif case.head.phase.is_over:
                 self._forget(case)
             else:
-                self._turn(case, IncidentTransition.CLOSED, Phase.CLOSED, _Cause(now, now))
+                self._turn(case, IncidentTransition.CLOSED, Phase.CLOSED, Cause(now, now))
 
     def take(self, now: datetime) -> Effects:
         """Hand over, once, what has happened since the last call.
@@ -155,7 +131,7 @@ class Correlation:
         told = ((incident, self._cases[incident].told_at) for incident in self._growing)
         return [incident for incident, at in told if at is None or now - at >= self._growth_every]
 
-    def _candidates(self, key: bytes, change: AlarmChanged, near: Neighbourhoods, host: str) -> list[_Case]:
+    def _candidates(self, key: bytes, change: AlarmChanged, near: Neighbourhoods, host: str) -> list[Case]:
         """The incidents, none of them over, that the alarm belongs to."""
         own = {self._case_of.get(key), self._index.of_service(change.tenant, change.service)}
         related = self._index.related(change.tenant, near.of(change.service), host)
@@ -163,7 +139,7 @@ class Correlation:
         cases = [self._cases[one] for one in names if not self._cases[one].head.phase.is_over]
         return [one for one in cases if one.name in own or one.head.covers(change.started_at, self._window)]
 
-    def _merged(self, found: list[_Case], cause: _Cause) -> _Case | None:
+    def _merged(self, found: list[Case], cause: Cause) -> Case | None:
         """The first opened of the cases, with the others merged into it; None where there is none."""
         first = min(found, key=lambda one: (one.head.opened_at, one.name), default=None)
         for other in found:
@@ -171,14 +147,14 @@ class Correlation:
                 self._merge(other, first, cause)
         return first
 
-    def _merge(self, loser: _Case, winner: _Case, cause: _Cause) -> None:
+    def _merge(self, loser: Case, winner: Case, cause: Cause) -> None:
         self._publish_growth(loser.name)
         loser.head = loser.head.model_copy(update={"merged_into": winner.name})
         self._turn(loser, IncidentTransition.MERGED, Phase.MERGED, cause)
         for key, member in list(loser.members.items()):
             self._put_member(winner, key, member.model_copy(update={"incident_id": winner.name}))
 
-    def _join(self, case: _Case, key: bytes, member: Member, cause: _Cause) -> None:
+    def _join(self, case: Case, key: bytes, member: Member, cause: Cause) -> None:
         is_first = not case.members
         self._put_member(case, key, member)
         if is_first:
@@ -186,7 +162,7 @@ class Correlation:
         else:
             self._grow(case, cause)
 
-    def _clear(self, case: _Case | None, key: bytes, change: AlarmChanged, cause: _Cause) -> str:
+    def _clear(self, case: Case | None, key: bytes, change: AlarmChanged, cause: Cause) -> str:
         if case is None or case.head.phase.is_over:
             return ""
         known = case.members[key]
@@ -199,14 +175,14 @@ class Correlation:
             self._revise(case, cause.now)
         return case.name
 
-    def _new_case(self, head: Head) -> _Case:
-        case = self._cases[head.incident_id] = _Case(head)
+    def _new_case(self, head: Head) -> Case:
+        case = self._cases[head.incident_id] = Case(head)
         self._open += 1
         self._touch(case)
         self._reschedule(case)
         return case
 
-    def _put_member(self, case: _Case, key: bytes, member: Member) -> None:
+    def _put_member(self, case: Case, key: bytes, member: Member) -> None:
         """Make the alarm a member of this case, and of no other."""
         self._drop_member(key)
         self._dirty_members[key] = member.partition
@@ -228,14 +204,14 @@ class Correlation:
         if case is not None:
             case.active -= case.members.pop(key).alarm.status is AlarmStatus.FIRING
 
-    def _count_in(self, case: _Case, key: bytes, member: Member) -> None:
+    def _count_in(self, case: Case, key: bytes, member: Member) -> None:
         case.members[key] = member
         self._case_of[key] = case.name
         case.active += member.alarm.status is AlarmStatus.FIRING
         if not case.head.phase.is_over:
             self._index.add(case.head.tenant, member.alarm, case.name)
 
-    def _grow(self, case: _Case, cause: _Cause) -> None:
+    def _grow(self, case: Case, cause: Cause) -> None:
         """Note the growth; it is published once for all alarms up to the next transition or until it is due."""
         phase, self._growing[case.name] = case.head.phase, cause
         case.head = case.head.model_copy(update={"phase": Phase.OPEN, "grew_at": cause.occurred_at})
@@ -243,7 +219,7 @@ class Correlation:
         if phase is not Phase.OPEN:
             self._reschedule(case)
 
-    def _turn(self, case: _Case, transition: IncidentTransition, phase: Phase, cause: _Cause) -> None:
+    def _turn(self, case: Case, transition: IncidentTransition, phase: Phase, cause: Cause) -> None:
         self._publish_growth(case.name)
         if phase.is_over:
             self._open -= 1
@@ -253,7 +229,7 @@ class Correlation:
         self._reschedule(case)
         self._publish(case, transition, cause)
 
-    def _revise(self, case: _Case, now: datetime) -> None:
+    def _revise(self, case: Case, now: datetime) -> None:
         head = case.head
         case.head = head.model_copy(update={"revision": head.revision + 1, "updated_at": now})
         self._touch(case)
@@ -265,20 +241,20 @@ class Correlation:
             self._touch(case)
             self._publish(case, IncidentTransition.GREW, cause)
 
-    def _publish(self, case: _Case, transition: IncidentTransition, cause: _Cause) -> None:
+    def _publish(self, case: Case, transition: IncidentTransition, cause: Cause) -> None:
         case.told_at = cause.now
         alarms = (member.alarm for member in case.members.values())
         counts = (len(case.members), case.active)
         event = event_of(case.head, alarms, transition, cause.occurred_at, counts=counts)
         self._transitions.append(Transition(event, cause.trace))
 
-    def _touch(self, case: _Case) -> None:
+    def _touch(self, case: Case) -> None:
         self._dirty_heads[case.name] = case.head.partition
 
-    def _reschedule(self, case: _Case) -> None:
+    def _reschedule(self, case: Case) -> None:
         self._agenda.put(case.name, due_at(case.head, self._rules))
 
-    def _forget(self, case: _Case) -> None:
+    def _forget(self, case: Case) -> None:
         self._touch(case)
         self._agenda.drop(case.name)
         self._growing.pop(case.name, None)
@@ -288,11 +264,11 @@ class Correlation:
             self._dirty_members[key] = member.partition
 
     def _load_head(self, head: Head) -> None:
-        case = self._cases[head.incident_id] = _Case(head)
+        case = self._cases[head.incident_id] = Case(head)
         self._open += not head.phase.is_over
         self._reschedule(case)
         if head.grew_at is not None:
-            self._growing[case.name] = _Cause(head.grew_at, head.updated_at)
+            self._growing[case.name] = Cause(head.grew_at, head.updated_at)
 
     def _load_member(self, key: bytes, member: Member) -> None:
         case = self._cases.get(member.incident_id)
