@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -77,12 +77,9 @@ async def running_stack(  # noqa: PLR0913 - each is a port of its own
             mark=mark_of(data_dir),
             stop=stop,
         )
-        journal.follow(supervisor)
-        try:
+        with journal.following(supervisor):
             async with supervisor:
                 yield Running(stack, supervisor)
-        finally:
-            remove_state(data_dir)
 
 
 class _Journal:
@@ -97,9 +94,15 @@ class _Journal:
         self._on_event = on_event
         self._supervisor: Supervisor | None = None
 
-    def follow(self, supervisor: Supervisor) -> None:
+    @contextmanager
+    def following(self, supervisor: Supervisor) -> Iterator[None]:
+        """Keep state.json from now on, and remove it in the end."""
         self._supervisor = supervisor
         self._write()
+        try:
+            yield
+        finally:
+            remove_state(self._data_dir)
 
     def __call__(self, event: ProcessEvent) -> None:
         self._write()
