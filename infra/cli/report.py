@@ -52,6 +52,24 @@ _BY_SUFFIX: Final = {
     ".json": ReportFormat.JSON,
 }
 
+_Investigation = Annotated[
+    str,
+    typer.Argument(
+        help="The investigation's id; the latest when left out.", autocompletion=investigation_ids
+    ),
+]
+_Form = Annotated[Form, typer.Option("--form", help="A report to act by, or the draft of a postmortem.")]
+_Wanted = Annotated[
+    ReportFormat | None,
+    typer.Option("--format", help="How to print it.", show_default="page, or as --out ends"),
+]
+_OutFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", help="Write it to this file (.html, .md, .json); Markdown's pictures go beside it."
+    ),
+]
+
 
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -72,25 +90,10 @@ class _Told:
 
 
 def report(
-    investigation: Annotated[
-        str,
-        typer.Argument(
-            help="The investigation's id; the latest when left out.", autocompletion=investigation_ids
-        ),
-    ] = "",
-    form: Annotated[
-        Form, typer.Option("--form", help="A report to act by, or the draft of a postmortem.")
-    ] = Form.REPORT,
-    wanted: Annotated[
-        ReportFormat | None,
-        typer.Option("--format", help="How to print it.", show_default="page, or as --out ends"),
-    ] = None,
-    out_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", "-o", help="Write it to this file (.html, .md, .json); Markdown's pictures go beside it."
-        ),
-    ] = None,
+    investigation: _Investigation = "",
+    form: _Form = Form.REPORT,
+    wanted: _Wanted = None,
+    out_file: _OutFile = None,
     window: Since = "30d",
     context: ContextName = "",
     url: ApiUrl = "",

@@ -28,32 +28,38 @@ app = typer.Typer(help="Runbooks, for investigations to find and cite.", no_args
 
 Row = dict[str, Any]
 
+_Source = Annotated[
+    Path,
+    typer.Argument(
+        help="A folder of Markdown files, or a file with one http(s) address a line.",
+        exists=True,
+        show_default=False,
+    ),
+]
+_Name = Annotated[
+    str,
+    typer.Option(
+        "--name",
+        help="What the folder is called: the same files under another name are others.",
+        show_default="the folder's own",
+    ),
+]
+_BaseUrl = Annotated[
+    str, typer.Option("--base-url", help="Where people read the folder: a report links to it.")
+]
+_AllowPrivate = Annotated[
+    bool, typer.Option("--allow-private", help="Read addresses of your own network, too.")
+]
+_Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds for one address.")]
+
 
 @app.command("import")
 def import_runbooks(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            help="A folder of Markdown files, or a file with one http(s) address a line.",
-            exists=True,
-            show_default=False,
-        ),
-    ],
-    name: Annotated[
-        str,
-        typer.Option(
-            "--name",
-            help="What the folder is called: the same files under another name are others.",
-            show_default="the folder's own",
-        ),
-    ] = "",
-    base_url: Annotated[
-        str, typer.Option("--base-url", help="Where people read the folder: a report links to it.")
-    ] = "",
-    allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="Read addresses of your own network, too.")
-    ] = False,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one address.")] = 20.0,
+    source: _Source,
+    name: _Name = "",
+    base_url: _BaseUrl = "",
+    allow_private: _AllowPrivate = False,
+    timeout: _Timeout = 20.0,
     context: ContextName = "",
     url: ApiUrl = "",
     key: ApiKeyText = "",
