@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from schemas.errors import NotFoundError
 from sinks.clickhouse.client import ClickHouse
-from sinks.clickhouse.queries.alarms import AlarmRow, alarm_row
+from sinks.clickhouse.queries.alarms import ALARMS_ONCE, WITH_DECISIONS, AlarmRow, alarm_row
 from sinks.clickhouse.queries.conditions import (
     EVERYTHING,
     Condition,
@@ -55,30 +55,13 @@ class AlarmFilter:
     decisions: tuple[str, ...] | None = None
 
 
-# An alarm and its repeats have one id; the first message says what it was.
-_ROWS: Final = """WITH page AS (
-  SELECT *, {value} AS position_value, event_id AS position_id
+_PAGE: Final = """SELECT *, {value} AS position_value, event_id AS position_id
   FROM (
-    SELECT event_id, occurred_at, source, fingerprint, name, service, status, severity, started_at,
-      entity, host, indicator, value, summary, labels, count() OVER (PARTITION BY event_id) AS messages
-    FROM alarms
-    WHERE {within}
-    ORDER BY occurred_at, event_id, landed_at, _offset
-    LIMIT 1 BY event_id
+  {once}
   )
   WHERE {where}
   ORDER BY {order}
-  LIMIT {{limit:UInt64}}
-), decided AS (
-  SELECT alarm_event_id, arraySort(groupArray((decided_at, decision, reason))) AS decisions
-  FROM alarm_decisions FINAL
-  WHERE tenant = {{tenant:String}} AND alarm_event_id IN (SELECT event_id FROM page)
-  GROUP BY alarm_event_id
-)
-SELECT page.*, decided.decisions AS decisions
-FROM page LEFT JOIN decided ON decided.alarm_event_id = page.event_id
-ORDER BY {order}
-{limits}"""
+  LIMIT {{limit:UInt64}}"""
 
 _DECIDED: Final = """event_id IN (
     SELECT alarm_event_id FROM alarm_decisions
@@ -108,9 +91,9 @@ async def _page(
 ) -> Page[AlarmRow]:
     paged = paging(request, ALARM_SORTS, "event_id")
     where = both(where, paged.after)
-    sql = _ROWS.format(
-        within=within.sql, where=where.sql, value=paged.value, order=paged.order, limits=LIMITS
-    )
+    once = ALARMS_ONCE.format(where=within.sql)
+    rows = _PAGE.format(once=once, where=where.sql, value=paged.value, order=paged.order)
+    sql = f"{WITH_DECISIONS.format(alarms=rows, order=paged.order)}\n{LIMITS}"
     return await ask_page(
         clickhouse, Query(name, sql, {**within.parameters, **where.parameters}), paged, _alarm
     )

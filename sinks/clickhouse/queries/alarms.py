@@ -12,8 +12,7 @@ from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.queries.conditions import Scope, among, both, bounds
 from sinks.clickhouse.query import Answer, Limit, Query
 
-__all__ = ["AlarmRow", "TakenDecision", "alarm_row", "alarm_window"]
-
+__all__ = ["ALARMS_ONCE", "WITH_DECISIONS", "AlarmRow", "TakenDecision", "alarm_row", "alarm_window"]
 
 _MOST: Final = Limit(20_000)
 
@@ -48,15 +47,16 @@ class AlarmRow:
     decisions: tuple[TakenDecision, ...]
 
 
-# An alarm and its repeats have one id; the first message says what it was.
-_ALARMS = """WITH seen AS (
-  SELECT event_id, occurred_at, source, fingerprint, name, service, status, severity, started_at,
+ALARMS_ONCE: Final = """SELECT event_id, occurred_at, source, fingerprint, name, service, status, severity, started_at,
     entity, host, indicator, value, summary, labels, count() OVER (PARTITION BY event_id) AS messages
   FROM alarms
   WHERE {where}
   ORDER BY occurred_at, event_id, landed_at, _offset
-  LIMIT 1 BY event_id
-  LIMIT {{limit:UInt64}}
+  LIMIT 1 BY event_id"""
+"""An alarm and its repeats have one id; the first message says what it was."""
+
+WITH_DECISIONS: Final = """WITH seen AS (
+  {alarms}
 ), decided AS (
   SELECT alarm_event_id, arraySort(groupArray((decided_at, decision, reason))) AS decisions
   FROM alarm_decisions FINAL
@@ -65,7 +65,10 @@ _ALARMS = """WITH seen AS (
 )
 SELECT seen.*, decided.decisions AS decisions
 FROM seen LEFT JOIN decided ON decided.alarm_event_id = seen.event_id
-ORDER BY occurred_at, event_id"""
+ORDER BY {order}"""
+"""`alarms` once more, with the decisions taken on them. Takes the parameter `tenant`."""
+
+_FIRST: Final = ALARMS_ONCE + "\n  LIMIT {{limit:UInt64}}"
 
 
 async def alarm_window(
@@ -82,9 +85,8 @@ async def alarm_window(
     """
     where = both(bounds(scope, "occurred_at"), among("service", services), among("name", names))
     parameters = {**where.parameters, "limit": limit.rows}
-    found = await clickhouse.query(
-        Query("alarm_window", _ALARMS.format(where=where.sql), parameters, limit.seconds)
-    )
+    sql = WITH_DECISIONS.format(alarms=_FIRST.format(where=where.sql), order="occurred_at, event_id")
+    found = await clickhouse.query(Query("alarm_window", sql, parameters, limit.seconds))
     rows = tuple(alarm_row(row) for row in found.rows)
     return Answer(rows, found.info, len(rows) >= limit.rows)
 
