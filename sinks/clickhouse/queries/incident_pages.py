@@ -11,7 +11,6 @@ from schemas.events import IncidentTransition, Severity
 from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.queries.conditions import Condition, Scope, among, both, bounds
 from sinks.clickhouse.queries.pages import (
-    LIMITS,
     SEVERITY_RANK,
     Page,
     PageRequest,
@@ -19,6 +18,7 @@ from sinks.clickhouse.queries.pages import (
     SortType,
     ask_page,
     has_element,
+    last_revisions,
     paging,
     without_position,
 )
@@ -68,21 +68,8 @@ class IncidentOverview:
 
 _OVER: Final = frozenset({IncidentTransition.MERGED, IncidentTransition.CLOSED})
 
-# An incident's opening may move back when an older alarm joins: its last transition tells. A row that is there twice
-# changes nothing of what comes last, so FINAL is not needed; the whole events are ten times the rest, and not read.
-_PAGE: Final = """SELECT incident_id, title, severity, transition, opened_at, updated_at, services, alarm_count, active_count,
-  merged_into, revision, {value} AS position_value, incident_id AS position_id
-FROM (
-  SELECT *
-  FROM incidents
-  WHERE tenant = {{tenant:String}}
-  ORDER BY incident_id, revision DESC, occurred_at DESC
-  LIMIT 1 BY incident_id
-)
-WHERE {where}
-ORDER BY {order}
-LIMIT {{limit:UInt64}}
-{limits}"""
+_COLUMNS: Final = """incident_id, title, severity, transition, opened_at, updated_at, services, alarm_count, active_count,
+  merged_into, revision"""
 
 
 async def incident_page(
@@ -91,7 +78,7 @@ async def incident_page(
     """Return one page of the incidents opened in [start, end]. Raises InvalidRequestError, and what ClickHouse.query does."""
     paged = paging(request, INCIDENT_SORTS, "incident_id")
     where = both(bounds(scope, "opened_at"), *_filters(only or IncidentFilter()), paged.after)
-    sql = _PAGE.format(value=paged.value, where=where.sql, order=paged.order, limits=LIMITS)
+    sql = last_revisions("incidents", "incident_id", _COLUMNS, where, paged)
     return await ask_page(clickhouse, Query("incident_page", sql, where.parameters), paged, _overview)
 
 

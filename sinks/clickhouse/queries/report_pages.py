@@ -19,12 +19,13 @@ from sinks.clickhouse.queries.conditions import (
     maybe_equal,
 )
 from sinks.clickhouse.queries.pages import (
-    LIMITS,
     Page,
     PageRequest,
     Sort,
     SortType,
     ask_page,
+    has_element,
+    last_revisions,
     paging,
     without_position,
 )
@@ -71,21 +72,8 @@ class ReportOverview:
     evidence_count: int
 
 
-# As for incidents: what is there twice changes nothing of what comes last, and the whole reports are not read.
-_PAGE: Final = """SELECT investigation_id, incident_id, revision, verdict, confidence, headline, cause_services, services,
-  started_at, finished_at, mode, recurrence_of, cost_nano_usd, evidence_count,
-  {value} AS position_value, investigation_id AS position_id
-FROM (
-  SELECT *
-  FROM reports
-  WHERE tenant = {{tenant:String}}
-  ORDER BY investigation_id, revision DESC, occurred_at DESC
-  LIMIT 1 BY investigation_id
-)
-WHERE {where}
-ORDER BY {order}
-LIMIT {{limit:UInt64}}
-{limits}"""
+_COLUMNS: Final = """investigation_id, incident_id, revision, verdict, confidence, headline, cause_services, services,
+  started_at, finished_at, mode, recurrence_of, cost_nano_usd, evidence_count"""
 
 
 async def report_page(
@@ -94,7 +82,7 @@ async def report_page(
     """Return one page of the reports whose last revision was finished in [start, end]. Raises as the other pages."""
     paged = paging(request, REPORT_SORTS, "investigation_id")
     where = both(bounds(scope, "finished_at"), *_filters(only or ReportFilter()), paged.after)
-    sql = _PAGE.format(value=paged.value, where=where.sql, order=paged.order, limits=LIMITS)
+    sql = last_revisions("reports", "investigation_id", _COLUMNS, where, paged)
     return await ask_page(clickhouse, Query("report_page", sql, where.parameters), paged, _overview)
 
 
@@ -103,7 +91,7 @@ def _filters(only: ReportFilter) -> list[Condition]:
     sure = Condition("confidence >= {min_confidence:Float64}", {"min_confidence": only.min_confidence or 0.0})
     return [
         Condition(concerns, {"service": only.service}) if only.service else EVERYTHING,
-        Condition("has(cause_services, {cause:String})", {"cause": only.cause}) if only.cause else EVERYTHING,
+        has_element("cause_services", only.cause),
         among("verdict", only.verdicts),
         maybe_equal("incident_id", only.incident_id),
         EVERYTHING if only.min_confidence is None else sure,
