@@ -36,59 +36,34 @@ __all__ = ["DASHBOARDS", "FOLDER", "main", "texts"]
 FOLDER: Final = Path(__file__).parent / "grafana" / "dashboards"
 
 
+def _stat(title: str, says: str, query: Prom) -> Panel:
+    """One figure, six of them in a row."""
+    return Panel(title=title, says=says, kind="stat", width=4, height=4, queries=(query,))
+
+
 _OVERVIEW: Final = Dashboard(
     uid="tocsin-overview",
     title="Tocsin: overview",
     says="Is anything burning, and does Tocsin keep up with it?",
     panels=(
-        Panel(
-            title="Open incidents",
-            says="In all workers' partitions.",
-            kind="stat",
-            width=4,
-            height=4,
-            queries=(total(OPEN_INCIDENTS),),
+        _stat("Open incidents", "In all workers' partitions.", total(OPEN_INCIDENTS)),
+        _stat("Investigations running", "Working or waiting for data.", total(ACTIVE_INVESTIGATIONS)),
+        _stat(
+            "Messages waiting",
+            "Produced and not yet handled, over all stages that count it.",
+            total(CONSUMER_LAG),
         ),
-        Panel(
-            title="Investigations running",
-            says="Working or waiting for data.",
-            kind="stat",
-            width=4,
-            height=4,
-            queries=(total(ACTIVE_INVESTIGATIONS),),
+        _stat(
+            "Dead letters, 24 h",
+            "Messages that could not be handled: `tocsin dlq list`.",
+            Prom(f"sum(increase({DEAD_LETTERS.name}[24h])) or vector(0)"),
         ),
-        Panel(
-            title="Messages waiting",
-            says="Produced and not yet handled, over all stages that count it.",
-            kind="stat",
-            width=4,
-            height=4,
-            queries=(total(CONSUMER_LAG),),
+        _stat(
+            "Alerts firing",
+            "Of Tocsin about itself.",
+            Prom('count(ALERTS{alertstate="firing", alertname=~"Tocsin.*"}) or vector(0)'),
         ),
-        Panel(
-            title="Dead letters, 24 h",
-            says="Messages that could not be handled: `tocsin dlq list`.",
-            kind="stat",
-            width=4,
-            height=4,
-            queries=(Prom(f"sum(increase({DEAD_LETTERS.name}[24h])) or vector(0)"),),
-        ),
-        Panel(
-            title="Alerts firing",
-            says="Of Tocsin about itself.",
-            kind="stat",
-            width=4,
-            height=4,
-            queries=(Prom('count(ALERTS{alertstate="firing", alertname=~"Tocsin.*"}) or vector(0)'),),
-        ),
-        Panel(
-            title="Roles up",
-            says="Processes that answer the scrape.",
-            kind="stat",
-            width=4,
-            height=4,
-            queries=(Prom('sum(up{job="tocsin"})'),),
-        ),
+        _stat("Roles up", "Processes that answer the scrape.", Prom('sum(up{job="tocsin"})')),
         Panel(
             title="Alarms by decision",
             says="Every alarm event has exactly one decision.",
