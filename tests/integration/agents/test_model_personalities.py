@@ -140,6 +140,7 @@ async def test_no_model_reads_outside_the_tenant_the_window_and_the_known_servic
     outcome = await told(name, data)
 
     known = {*data.topology.nodes}
+    assert outcome.windows.asked
     for what, (tenant, services, start, end) in outcome.windows.asked:
         assert tenant == "local"
         assert services is None or set(services) <= known, what

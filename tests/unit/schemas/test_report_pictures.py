@@ -96,7 +96,9 @@ class TestSeries:
             offsets_s=offsets, values=values, normal_low=None, start=datetime(9999, 12, 30, tzinfo=UTC)
         )
 
-        for one in svg.iter(f"{_SVG}text"):
+        texts = list(svg.iter(f"{_SVG}text"))
+        assert texts
+        for one in texts:
             assert 0 <= float(one.get("x", "")) <= 360
             assert 0 <= float(one.get("y", "")) <= 214
 

@@ -88,7 +88,9 @@ def test_a_log_alone_may_be_skewed() -> None:
 
 
 def test_sparse_keeps_one_sample_a_step_and_the_values_stay_with_their_times() -> None:
-    for one in seen(Sparse(15.0)).kpis:
+    left = seen(Sparse(15.0)).kpis
+    assert left
+    for one in left:
         assert one.times.size == pytest.approx(TIMES.size / 15, abs=1)
         assert (one.values == one.times * 2).all()
 

@@ -41,6 +41,7 @@ def test_an_alarm_opens_it_and_the_window_is_that_of_an_installation() -> None:
 
 def test_there_is_data_for_the_whole_window() -> None:
     incident = played("memory-leak")
+    assert incident.data.kpis
     for series in incident.data.kpis:
         assert series.times[0] <= incident.data.window.baseline_start
         assert series.times[-1] >= incident.data.window.end
