@@ -7,7 +7,7 @@ from typing import Any
 from agents.analysis.clues import Clue
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
 
-__all__ = ["by_service", "clue", "measured"]
+__all__ = ["by_service", "changed", "clue", "logged", "measured"]
 
 
 def clue(
@@ -44,7 +44,7 @@ def by_service(*clues: Clue) -> dict[str, tuple[Clue, ...]]:
 def measured(
     service: str,
     metric_kind: str,
-    score: float,
+    score: float | None,
     *,
     kind: FindingKind = FindingKind.LEVEL_SHIFT,
     direction: int = 1,
@@ -63,4 +63,38 @@ def measured(
         score=score,
         direction=direction,
         data={"metric_kind": metric_kind, **data},
+    )
+
+
+def logged(
+    service: str,
+    score: float | None,
+    kind: FindingKind = FindingKind.ERROR_BURST,
+    direction: int = 1,
+) -> Finding:
+    """A line of which more, or fewer, are written than usual."""
+    return Finding(
+        source=Source.LOGS,
+        kind=kind,
+        service=service,
+        subject=f"{service}|line|{kind}",
+        statement=f"{service} failed",
+        score=score,
+        direction=direction,
+    )
+
+
+def changed(
+    service: str, score: float | None = 2.0, change_kind: str = "deploy", *, onset: float | None = None
+) -> Finding:
+    """A change made just before; the nearer, the higher its score, at most 2."""
+    return Finding(
+        source=Source.CHANGES,
+        kind=FindingKind.RECENT_CHANGE,
+        service=service,
+        subject=f"{service}|c{onset or 1:.0f}|{FindingKind.RECENT_CHANGE}",
+        statement=f"{service} deployed",
+        score=score,
+        onset=onset,
+        data={"change_kind": change_kind},
     )

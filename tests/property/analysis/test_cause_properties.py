@@ -22,7 +22,7 @@ from agents.analysis.fusion import Ranking, rank_causes
 from agents.analysis.nearness import hops
 from agents.analysis.signals import AlarmRecord, CallStats, ChangeRecord, Topology, Window
 from agents.analysis.topology import explanations
-from tests.fakes.clues import measured
+from tests.fakes.clues import changed, measured
 
 SERVICES = ("web", "cart", "db", "pay", "batch")
 NOBODY: frozenset[str] = frozenset()
@@ -43,16 +43,7 @@ measurements = st.builds(
 
 
 def change(service: str, score: float, at: float) -> Finding:
-    return Finding(
-        source=Source.CHANGES,
-        kind=FindingKind.RECENT_CHANGE,
-        service=service,
-        subject=f"{service}|c{at:.0f}|recent_change",
-        statement=f"{service} deployed",
-        score=min(score, 2.0),
-        onset=at,
-        data={"change_kind": "deploy"},
-    )
+    return changed(service, min(score, 2.0), onset=at)
 
 
 def learned(caller: str, callee: str, certainty: float) -> Finding:

@@ -10,6 +10,7 @@ from agents.analysis.fusion import Ranking, rank_causes
 from agents.analysis.metrics import nature_of
 from agents.analysis.signals import ChangeRecord, Topology, Window
 from agents.analysis.topology import analyse_topology, distances
+from tests.fakes.clues import logged
 
 CHAIN = Topology(
     calls={"web": frozenset({"cart"}), "cart": frozenset({"db"}), "other": frozenset({"db"})},
@@ -312,15 +313,7 @@ def test_no_topology_is_a_finding() -> None:
 
 
 def test_a_flooded_store_that_logs_less_of_one_line_is_still_flooded() -> None:
-    fewer = Finding(
-        source=Source.LOGS,
-        kind=FindingKind.LOG_RATE_CHANGE,
-        service="db",
-        subject="db|executed|log_rate_change",
-        statement="db logs less",
-        score=1.2,
-        direction=-1,
-    )
+    fewer = logged("db", 1.2, FindingKind.LOG_RATE_CHANGE, direction=-1)
     found = [
         slow("cart", 900),
         change("cart", "flag"),
@@ -331,16 +324,5 @@ def test_a_flooded_store_that_logs_less_of_one_line_is_still_flooded() -> None:
 
 
 def test_a_little_contrast_in_logs_is_chance() -> None:
-    def lines(service: str, score: float) -> Finding:
-        return Finding(
-            source=Source.LOGS,
-            kind=FindingKind.ERROR_BURST,
-            service=service,
-            subject=f"{service}|failed|error_burst",
-            statement=f"{service} failed",
-            score=score,
-            direction=1,
-        )
-
-    assert not ranked([lines("cart", 1.1), lines("db", 1.2)]).abnormal
-    assert ranked([lines("cart", 1.6)]).abnormal
+    assert not ranked([logged("cart", 1.1), logged("db", 1.2)]).abnormal
+    assert ranked([logged("cart", 1.6)]).abnormal

@@ -11,7 +11,7 @@ from agents.analysis.findings import Cause, CauseKind, Finding, FindingKind, Sou
 from agents.analysis.fusion import Ranking, rank_causes
 from agents.analysis.signals import Topology
 from tests.fakes.about import about
-from tests.fakes.clues import measured
+from tests.fakes.clues import changed, logged, measured
 
 NOBODY: frozenset[str] = frozenset()
 NO_GRAPH = Topology()
@@ -25,18 +25,6 @@ def cpu(service: str, strength: float, **data: Any) -> Finding:
 def slow(service: str, strength: float, **data: Any) -> Finding:
     """Latency weighs nine tenths of a resource."""
     return measured(service, "latency", 2.0**strength - 1.0, **data)
-
-
-def deploy(service: str, score: float = 2.0, change_kind: str = "deploy") -> Finding:
-    return Finding(
-        source=Source.CHANGES,
-        kind=FindingKind.RECENT_CHANGE,
-        service=service,
-        subject=f"{service}|c1|recent_change",
-        statement=f"{service} deployed",
-        score=score,
-        data={"change_kind": change_kind},
-    )
 
 
 def rank(
@@ -110,11 +98,11 @@ def test_one_in_the_middle_passes_on_what_it_is_explained_by() -> None:
 
 
 def test_a_change_beside_a_symptom_adds_a_quarter() -> None:
-    assert scores(rank(cpu("a", 4.0), deploy("a"))) == {"a": about((4.0 + 0.8 / 2) * 1.25)}
+    assert scores(rank(cpu("a", 4.0), changed("a"))) == {"a": about((4.0 + 0.8 / 2) * 1.25)}
 
 
 def test_a_change_long_after_all_began_adds_nothing_to_what_it_did_not_do() -> None:
-    late = deploy("a").model_copy(update={"onset": 1_000.0})
+    late = changed("a").model_copy(update={"onset": 1_000.0})
     began = cpu("a", 4.0)
     assert scores(rank(began.model_copy(update={"onset": 699.0}), late)) == {"a": about(4.0 + 0.8 / 2)}
     assert scores(rank(began.model_copy(update={"onset": 700.0}), late)) == {"a": about((4.0 + 0.4) * 1.25)}
@@ -122,7 +110,9 @@ def test_a_change_long_after_all_began_adds_nothing_to_what_it_did_not_do() -> N
 
 def test_a_change_far_from_the_alarm_weighs_less() -> None:
     graph = Topology(calls={"web": frozenset({"a"}), "a": frozenset({"b"})}, nodes=frozenset({"web", "far"}))
-    got = scores(rank(deploy("web"), deploy("a"), deploy("b"), deploy("far"), topology=graph, alarmed="web"))
+    got = scores(
+        rank(changed("web"), changed("a"), changed("b"), changed("far"), topology=graph, alarmed="web")
+    )
     assert got["web"] == pytest.approx(0.8)
     assert got["a"] == pytest.approx(0.8 * 2**-0.25)
     assert got["b"] == pytest.approx(0.8 * 2**-0.5)
@@ -130,7 +120,7 @@ def test_a_change_far_from_the_alarm_weighs_less() -> None:
 
 
 def test_a_change_by_itself_adds_nothing() -> None:
-    assert scores(rank(deploy("a"))) == {"a": about(0.8)}
+    assert scores(rank(changed("a"))) == {"a": about(0.8)}
 
 
 def test_symptoms_of_another_kind_than_the_alarms_weigh_seven_tenths() -> None:
@@ -258,15 +248,7 @@ def test_all_that_a_rush_makes_slow_is_ruled_out() -> None:
 
 
 def failing_line(service: str, strength: float) -> Finding:
-    return Finding(
-        source=Source.LOGS,
-        kind=FindingKind.ERROR_BURST,
-        service=service,
-        subject=f"{service}|no connection|error_burst",
-        statement=f"{service} logs no connection",
-        score=2.0**strength - 1.0,
-        direction=1,
-    )
+    return logged(service, 2.0**strength - 1.0)
 
 
 def test_what_is_measured_to_be_exhausted_names_the_cause_not_the_line_that_complains() -> None:

@@ -9,7 +9,7 @@ import pytest
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
 from agents.analysis.fusion import Ranking, rank_causes
 from agents.analysis.signals import Topology
-from tests.fakes.clues import measured
+from tests.fakes.clues import logged, measured
 
 NOBODY: frozenset[str] = frozenset()
 WEB_DB = Topology(calls={"web": frozenset({"db"})}, nodes=frozenset({"web", "db"}))
@@ -17,20 +17,6 @@ WEB_DB = Topology(calls={"web": frozenset({"db"})}, nodes=frozenset({"web", "db"
 
 def rank(*findings: Finding, topology: Topology | None = None) -> Ranking:
     return rank_causes(findings, topology or Topology(), "", "", NOBODY)
-
-
-def log(
-    service: str, score: float, kind: FindingKind = FindingKind.ERROR_BURST, direction: int = 1
-) -> Finding:
-    return Finding(
-        source=Source.LOGS,
-        kind=kind,
-        service=service,
-        subject=f"{service}|line|{kind}",
-        statement="failed",
-        score=score,
-        direction=direction,
-    )
 
 
 def plain(source: Source, kind: FindingKind, service: str = "", **more: Any) -> Finding:
@@ -57,7 +43,7 @@ class TestAbnormal:
 
     @pytest.mark.parametrize(("score", "abnormal"), [(1.49, False), (1.5, True)])
     def test_log_lines_must_be_well_past_it_each(self, score: float, abnormal: bool) -> None:
-        assert rank(log("a", score), log("b", score)).abnormal is abnormal
+        assert rank(logged("a", score), logged("b", score)).abnormal is abnormal
 
     @pytest.mark.parametrize(
         "finding",
@@ -68,7 +54,7 @@ class TestAbnormal:
             measured("a", "cpu", 9.0, kind=FindingKind.NORMAL),
             measured("a", "cpu", 9.0, load_explained=True),
             measured("", "cpu", 9.0),
-            log("a", 9.0, FindingKind.NEW_LOG_TEMPLATE),
+            logged("a", 9.0, FindingKind.NEW_LOG_TEMPLATE),
             plain(Source.CHANGES, FindingKind.RECENT_CHANGE, "a", score=2.0, data={"change_kind": "deploy"}),
             plain(Source.TOPOLOGY, FindingKind.UPSTREAM_ANOMALY, "a", score=9.0),
             plain(Source.ALARMS, FindingKind.NO_DATA),
@@ -80,7 +66,7 @@ class TestAbnormal:
         assert all(cause.confidence == 0.0 for cause in ranking.causes)
 
     def test_a_line_that_stopped_convicts(self) -> None:
-        assert rank(log("a", 2.0, FindingKind.LOG_RATE_CHANGE, direction=-1)).abnormal
+        assert rank(logged("a", 2.0, FindingKind.LOG_RATE_CHANGE, direction=-1)).abnormal
 
     @pytest.mark.parametrize(
         ("beside", "abnormal"),
@@ -89,7 +75,7 @@ class TestAbnormal:
             (plain(Source.LOGS, FindingKind.NO_DATA), True),
             (plain(Source.CHANGES, FindingKind.RECENT_CHANGE, "a", score=2.0), True),
             (measured("b", "cpu", 0.1, kind=FindingKind.NORMAL), False),
-            (log("b", 1.2), False),
+            (logged("b", 1.2), False),
         ],
     )
     def test_alarms_decide_only_where_nothing_was_measured(self, beside: Finding, abnormal: bool) -> None:
@@ -125,12 +111,12 @@ class TestLead:
         assert cause.kind is CauseKind.ERRORS
 
     def test_where_nothing_hurts_the_strongest_measurement_is_named(self) -> None:
-        (cause,) = rank(log("a", 0.4), measured("a", "cpu", 0.2, kind=FindingKind.NORMAL)).causes
+        (cause,) = rank(logged("a", 0.4), measured("a", "cpu", 0.2, kind=FindingKind.NORMAL)).causes
         assert cause.indicator == "cpu_metric"
 
     def test_without_measurements_the_strongest_clue_is(self) -> None:
-        (cause,) = rank(log("a", 0.4)).causes
-        assert (cause.indicator, cause.statement) == ("", "failed")
+        (cause,) = rank(logged("a", 0.4)).causes
+        assert (cause.indicator, cause.statement) == ("", "a failed")
 
     @pytest.mark.parametrize(
         ("change_kind", "kind"),
@@ -198,7 +184,7 @@ class TestRulings:
             "web is hardly off its normal range, and it calls db, which accounts for that"
         )
 
-    @pytest.mark.parametrize("louder", [measured("web", "errors", 1.0), log("web", 0.5), ALARM_OF_WEB])
+    @pytest.mark.parametrize("louder", [measured("web", "errors", 1.0), logged("web", 0.5), ALARM_OF_WEB])
     def test_one_thing_out_of_range_logged_or_alarmed_is_a_symptom(self, louder: Finding) -> None:
         little = measured("web", "latency", 0.9, kind=FindingKind.NORMAL)
         (ruling,) = rank(little, louder, measured("db", "cpu", 15.0), topology=WEB_DB).rulings
@@ -256,7 +242,7 @@ class TestIndicators:
         assert rank(calm).indicators == ("a_cpu_metric",)
 
     def test_a_log_line_has_none(self) -> None:
-        assert rank(log("a", 3.0)).indicators == ()
+        assert rank(logged("a", 3.0)).indicators == ()
 
 
 @pytest.mark.parametrize(
@@ -267,7 +253,7 @@ class TestIndicators:
         ([plain(Source.LOGS, FindingKind.UNREACHABLE)], {Source.LOGS: False}),
         ([plain(Source.KPIS, FindingKind.NO_DATA), measured("a", "cpu", 0.1)], {Source.KPIS: True}),
         ([measured("a", "cpu", 0.1), plain(Source.KPIS, FindingKind.NO_DATA)], {Source.KPIS: True}),
-        ([ALARM, log("a", 1.0)], {Source.ALARMS: True, Source.LOGS: True}),
+        ([ALARM, logged("a", 1.0)], {Source.ALARMS: True, Source.LOGS: True}),
     ],
 )
 def test_a_source_is_covered_where_it_said_anything(

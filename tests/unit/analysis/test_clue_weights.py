@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
 from agents.analysis.clues import Clue, clues_of, is_bad, strength_of
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
 from tests.fakes.about import about
+from tests.fakes.clues import changed, logged, measured
 
 
 def kpi(
@@ -18,30 +20,13 @@ def kpi(
     direction: int = 1,
     kind: FindingKind = FindingKind.LEVEL_SHIFT,
     service: str = "cart",
-    **data: str | float | bool | None,
+    **data: Any,
 ) -> Finding:
-    return Finding(
-        source=Source.KPIS,
-        kind=kind,
-        service=service,
-        subject=f"{service}|{metric_kind}|{kind}",
-        statement="moved",
-        score=score,
-        direction=direction,
-        data={"metric_kind": metric_kind, **data},
-    )
+    return measured(service, metric_kind, score, kind=kind, direction=direction, **data)
 
 
 def log(kind: FindingKind, direction: int, score: float | None = 3.0) -> Finding:
-    return Finding(
-        source=Source.LOGS,
-        kind=kind,
-        service="cart",
-        subject=f"cart|line|{kind}",
-        statement="said",
-        score=score,
-        direction=direction,
-    )
+    return logged("cart", score, kind, direction)
 
 
 def alarm(kind: FindingKind = FindingKind.METRIC_ALARM, score: float = 2.0, **changes: object) -> Finding:
@@ -60,15 +45,7 @@ def alarm(kind: FindingKind = FindingKind.METRIC_ALARM, score: float = 2.0, **ch
 
 
 def change(change_kind: str = "deploy", score: float | None = 2.0) -> Finding:
-    return Finding(
-        source=Source.CHANGES,
-        kind=FindingKind.RECENT_CHANGE,
-        service="cart",
-        subject="cart|c1|recent_change",
-        statement="deployed",
-        score=score,
-        data={"change_kind": change_kind},
-    )
+    return changed("cart", score, change_kind)
 
 
 def the_clue(finding: Finding) -> Clue:
