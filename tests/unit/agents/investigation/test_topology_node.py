@@ -9,11 +9,10 @@ import numpy as np
 
 from agents.analysis.findings import FindingKind
 from agents.analysis.signals import CallStats, IncidentData, Topology
+from agents.investigation.context import RunContext
 from agents.investigation.nodes.gather_kpis import gather_kpis
 from agents.investigation.nodes.gather_topology import TopologyDelta, gather_topology, joined
-from agents.investigation.state import (
-    KnownTopology,
-)
+from agents.investigation.state import GraphState, KnownTopology
 from schemas.events.evidence import Evidence
 from tests.fakes.incident_data import ALARM_AT, bad_deploy, healthy
 from tests.fakes.incident_ports import (
@@ -26,10 +25,10 @@ from tests.fakes.node_orders import order_for, planned
 DATA = bad_deploy()
 
 
-async def test_the_topology_agent_relates_what_the_others_found() -> None:
-    context = context_for(DATA)
+async def measured_state(context: RunContext) -> GraphState:
+    """The state once the metrics have been looked at."""
     kpis = await gather_kpis(order_for(context), context)
-    state = state_for(
+    return state_for(
         context,
         plan=planned(context),
         topology=KnownTopology.of(DATA.topology),
@@ -37,7 +36,11 @@ async def test_the_topology_agent_relates_what_the_others_found() -> None:
         gathered=kpis["gathered"],
     )
 
-    delta = await gather_topology(state, context)
+
+async def test_the_topology_agent_relates_what_the_others_found() -> None:
+    context = context_for(DATA)
+
+    delta = await gather_topology(await measured_state(context), context)
 
     related = {(one.kind, one.service) for one in delta["evidence"]}
     assert (FindingKind.UPSTREAM_ANOMALY, "cart") in related
@@ -46,14 +49,7 @@ async def test_the_topology_agent_relates_what_the_others_found() -> None:
 
 async def test_the_relations_are_found_without_the_calls_too() -> None:
     context = context_for(DATA, windows=UnreachableWindows(DATA, {"calls": 9}))
-    kpis = await gather_kpis(order_for(context), context)
-    state = state_for(
-        context,
-        plan=planned(context),
-        topology=KnownTopology.of(DATA.topology),
-        evidence=kpis["evidence"],
-        gathered=kpis["gathered"],
-    )
+    state = await measured_state(context)
 
     delta = await gather_topology(state, context)
 
