@@ -12,7 +12,7 @@ from agents.analysis.signals import Topology
 __all__ = ["blind_spots"]
 
 _NOTABLE = 1.0
-# Where more than half of the services are not measured, that one is not says nothing.
+# Where half of the services or more are not measured, that one is not says nothing.
 _MOST_MEASURED = 0.5
 # One that shows nothing of its own may be slow by itself nonetheless; that several are at once is less and less likely.
 _BY_ITSELF = 1 / 3

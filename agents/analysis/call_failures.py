@@ -77,7 +77,7 @@ def _failed(call: CallStats) -> float:
 
 
 def _sigmas(own: float, before: _Counted, after: _Counted) -> float:
-    """How many standard errors of two counted shares apart; a failure more on either side keeps none from being 0."""
+    """How many standard errors of two counted shares apart; one failure and one success more keep them finite."""
     share = (before.failed + after.failed + 1.0) / (before.count + after.count + 2.0)
     return own / math.sqrt(share * (1.0 - share) * (1.0 / before.count + 1.0 / after.count))
 

@@ -56,7 +56,7 @@ def analyse_comovement(kpis: Sequence[KpiSeries], window: Window) -> tuple[Findi
     """One `learned_call` finding a pair whose latencies move together, the surest first; none where none do.
 
     `service` is the one called; `data` holds `caller`, `certainty`, `correlation` and `samples`. Needs
-    twenty samples of latency of two services in [baseline_start, end].
+    more than twenty samples of latency of two services in [baseline_start, end].
     """
     latencies = _latencies(kpis, window)
     if latencies is None:

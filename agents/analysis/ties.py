@@ -49,7 +49,7 @@ def surges(entry: Profile) -> bool:
 
 
 def loads(entry: Profile, other: Profile) -> float:
-    """How much of another's symptoms the rush at the entry explains, 0 to 1: all, where its own load grew as much."""
+    """How much of another's symptoms the rush at the entry explains, 0 to 1: all, where its own load grew by half as much (in logarithm) or more."""
     if not surges(entry) or other.traffic <= 1.0:
         return 0.0
     grown = math.log(other.traffic) / math.log(entry.traffic)
@@ -77,8 +77,8 @@ def _kind_fit(caller: Profile, callee: Profile) -> float:
 def _latency_fit(caller: Profile, callee: Profile) -> float:
     """How much of the caller's slow-down the callee's can account for; 1 where either has no latency to compare.
 
-    A queue multiplies: once calls hold a caller's connections for several times as long, its requests wait for
-    those before them, and the times no longer compare.
+    Little, where the callee's is measured and no longer than usual. A queue multiplies: once calls hold a caller's
+    connections for twice as long, its requests wait for those before them, and the times no longer compare.
     """
     theirs, ours = callee.slowed, caller.slowed
     if not ours and callee.quick and caller.leading is CauseKind.LATENCY:

@@ -41,7 +41,7 @@ def headline(conclusion: Conclusion, state: GraphState) -> str:
 
 
 def summary(conclusion: Conclusion, state: GraphState) -> str:
-    """Return two to four sentences: the cause or the lack of one, what else was seen, and on what it rests."""
+    """Return a few sentences: the cause or the lack of one, what else was seen, and on what it rests."""
     match conclusion.verdict:
         case Verdict.CAUSE_FOUND:
             said = [
