@@ -13,13 +13,15 @@ from schemas.events.report import RuledOut
 __all__ = ["ruled_out"]
 
 _MOST = 10
+_MEASURED = frozenset({Source.KPIS, Source.LOGS})
 
 
 def ruled_out(state: GraphState, ranked: RankedState, claims: Sequence[Claim]) -> tuple[RuledOut, ...]:
     """Return those whose symptoms another explains, then those who raised alarms while all they measure was normal.
 
-    Where nothing is abnormal and nobody accused, nobody has symptoms that somebody else could explain.
+    At most ten: of more, those who raised alarms before the others, and the louder ones first. Where nothing is abnormal and nobody accused, nobody has symptoms that somebody else could explain.
     """
+    alarms = state.request.incident.services
     accused = {claim.service for claim in claims[:1]}
     evidence = state.current_evidence
     explained = [
@@ -31,8 +33,9 @@ def ruled_out(state: GraphState, ranked: RankedState, claims: Sequence[Claim]) -
         for ruling in ranked.rulings
         if ruling.service not in accused and (claims or ranked.abnormal)
     ]
+    explained.sort(key=lambda one: (one.service not in alarms, -_loudness(one.service, evidence)))
     done = accused | {one.service for one in explained}
-    alarmed = [name for name in state.request.incident.services if name not in done]
+    alarmed = [name for name in alarms if name not in done]
     normal = {one.service: one for one in evidence if _measured_normal(one)}
     quiet = [
         RuledOut(
@@ -46,6 +49,14 @@ def ruled_out(state: GraphState, ranked: RankedState, claims: Sequence[Claim]) -
     return tuple([*explained, *quiet][:_MOST])
 
 
+def _loudness(service: str, evidence: Sequence[Evidence]) -> float:
+    """How far the strongest of what was measured of it is out of the ordinary."""
+    return max(
+        (one.score or 0.0 for one in evidence if one.service == service and one.step in _MEASURED),
+        default=0.0,
+    )
+
+
 def _ids(subjects: Sequence[str], service: str, evidence: Sequence[Evidence]) -> tuple[str, ...]:
     names = {finding_name(subject) for subject in subjects}
     return tuple(one.event_id for one in evidence if one.finding in names and one.service == service)
@@ -57,6 +68,5 @@ def _measured_normal(one: Evidence) -> bool:
 
 def _abnormal(service: str, evidence: Sequence[Evidence]) -> bool:
     return any(
-        one.service == service and one.step in {Source.KPIS, Source.LOGS} and (one.score or 0.0) >= 1.0
-        for one in evidence
+        one.service == service and one.step in _MEASURED and (one.score or 0.0) >= 1.0 for one in evidence
     )

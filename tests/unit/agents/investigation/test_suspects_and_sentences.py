@@ -87,6 +87,14 @@ class TestRuledOut:
         told = ruled_out(state(*(normal(name) for name in names), services=names), ranked, [])
         assert [one.service for one in told] == list(names[:10])
 
+    def test_of_many_who_alarmed_and_who_is_loud_is_told_whatever_their_names(self) -> None:
+        names = tuple(f"s{number:02}" for number in range(14))
+        loud = [evidence(name, score=float(number)) for number, name in enumerate(names)]
+        rulings = tuple(Ruling(service=name, reason="r") for name in names)
+        ranked = RankedState(rulings=rulings, abnormal=True)
+        told = [one.service for one in ruled_out(state(*loud, services=("s00", "s02")), ranked, [])]
+        assert told == ["s02", "s00", *(f"s{number:02}" for number in range(13, 5, -1))]
+
     def test_where_all_is_normal_nobody_has_symptoms_that_another_explains(self) -> None:
         ranked = RankedState(rulings=(Ruling(service="web", reason="shows symptoms of db"),))
         known = state(normal("frontend"))
