@@ -42,6 +42,8 @@ def of_logs(tenant: str) -> Focus:
 
 def _of_kpis(tenant: str, finding: Finding, window: Window) -> str:
     compared = _compared(tenant, window)
+    if finding.kind is FindingKind.NORMAL:
+        return ""  # said of all metrics of a service
     if finding.kind is FindingKind.MISSING_DATA:
         return reporting_query(compared, finding.service).rendered()
     first, last = finding.data.get("span_from_s"), finding.data.get("span_to_s")

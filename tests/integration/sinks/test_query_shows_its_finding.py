@@ -115,7 +115,7 @@ def shop(clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str, tmp_pa
 
 async def levels(shop: Shop, found: Sequence[Evidence]) -> int:
     """How many findings' medians their queries return, all that have any."""
-    told = [one for one in found if "before" in json.loads(one.data) and "spread_after" not in one.data]
+    told = [one for one in found if "notable" in one.data and one.kind != FindingKind.NORMAL]
     for one in told:
         data, row = json.loads(one.data), (await shop.shown(one))[0]
         assert row["metric"] == one.indicator
@@ -130,11 +130,15 @@ async def levels(shop: Shop, found: Sequence[Evidence]) -> int:
 async def test_medians_of_a_metric(shop: Shop) -> None:
     data = moved(bad_deploy(), LATER_S)
     awkward = replace(data.kpis[0], service=AWKWARD, metric=AWKWARD, labels={"pod": "a"}, unit="ms")
-    other = replace(awkward, labels={"pod": "b"}, values=awkward.values * 2 + data.kpis[3].values)
+    rising = np.where(awkward.times >= data.window.start + 60, 3.0, 1.0)
+    other = replace(awkward, labels={"pod": "b"}, values=awkward.values * rising)
     found = await shop.looked(replace(data, kpis=(*data.kpis, awkward, other)), Source.KPIS)
     assert {one.kind for one in found} >= {FindingKind.LEVEL_SHIFT, FindingKind.NORMAL}
     assert AWKWARD in {one.service for one in found}
-    assert await levels(shop, found) == len(found) >= 6
+    loud = [one for one in found if one.kind != FindingKind.NORMAL]
+    assert await levels(shop, loud) == len(loud) >= 4
+    (calm,) = [one for one in found if one.service == "payment"]
+    assert {row["service"] for row in await shop.shown(calm)} == {one.service for one in found}
 
 
 async def test_without_what_another_incident_made_of_the_baseline(shop: Shop) -> None:
