@@ -60,25 +60,25 @@ class RetryableFailure(AttemptFailure):
     """The same call may succeed on the same provider."""
 
 
-class RateLimited(RetryableFailure):
-    """429. `retry_after_s` is the provider's own wish, or None."""
+class _Postponed(RetryableFailure):
+    """The provider may wish when it is tried again: in `retry_after_s`, or None."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class RateLimited(_Postponed):
+    """429."""
 
     OUTCOME = AttemptOutcome.RATE_LIMITED
     HEALTHY = True
 
-    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
 
-
-class ServerFailed(RetryableFailure):
-    """5xx, or an error event inside a stream. `retry_after_s` is the provider's own wish, or None."""
+class ServerFailed(_Postponed):
+    """5xx, or an error event inside a stream."""
 
     OUTCOME = AttemptOutcome.SERVER_ERROR
-
-    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
 
 
 class TimedOut(RetryableFailure):
