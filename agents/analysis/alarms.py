@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source, nothing_seen
 from agents.analysis.metrics import nature_of
 from agents.analysis.signals import AlarmRecord, Window
-from agents.analysis.words import clock, span
+from agents.analysis.words import clock, many, span
 
 __all__ = ["analyse_alarms"]
 
@@ -173,7 +173,7 @@ def _storm(raised: Sequence[AlarmRecord], alarm_service: str) -> Finding:
 
 
 def _so_many(raised: Sequence[AlarmRecord], services: Collection[str]) -> str:
-    count = f"{len(raised)} alarm{'s' if len(raised) > 1 else ''}"
+    count = many(len(raised), "alarm")
     if len(services) > 1:
         return f"{count} from {len(services)} services"
     (service,) = services

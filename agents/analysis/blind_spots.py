@@ -40,7 +40,7 @@ def blind_spots(
     symptoms, less where few of its callers have any.
     """
     seen = _seen(findings, clues, explained)
-    callers = _callers(topology)
+    callers = topology.callers()
     around = callers.keys() | topology.calls.keys()
     if len(seen.measured & around) <= _MOST_MEASURED * len(around):
         return ()
@@ -85,14 +85,6 @@ def _has_own(own: Sequence[Clue]) -> bool:
         and c.strength >= _NOTABLE
         for c in own
     )
-
-
-def _callers(topology: Topology) -> dict[str, set[str]]:
-    callers: dict[str, set[str]] = {}
-    for caller, callees in topology.calls.items():
-        for callee in callees:
-            callers.setdefault(callee, set()).add(caller)
-    return callers
 
 
 def _score(victims: Sequence[str], measured: set[str], seen: _Seen) -> float:

@@ -57,10 +57,7 @@ def felt(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> dict[str, t
 
     Where no caller's latency in the same unit is known, everything is felt.
     """
-    callers: dict[str, set[str]] = {}
-    for caller, callees in topology.calls.items():
-        for callee in callees:
-            callers.setdefault(callee, set()).add(caller)
+    callers = topology.callers()
     return {
         service: tuple(
             _felt(clue, [clues.get(c, ()) for c in sorted(callers.get(service, ()))]) for clue in own

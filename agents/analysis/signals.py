@@ -128,6 +128,14 @@ class Topology:
     hosted_on: Mapping[str, str] = field(default_factory=dict)
     instance_of: Mapping[str, str] = field(default_factory=dict)
 
+    def callers(self) -> dict[str, set[str]]:
+        """Return who calls each service; whom nobody calls is not in it."""
+        found: dict[str, set[str]] = {}
+        for caller, callees in self.calls.items():
+            for callee in callees:
+                found.setdefault(callee, set()).add(caller)
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class IncidentData:

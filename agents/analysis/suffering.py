@@ -28,10 +28,7 @@ def anybody_suffers(
     if not watched:
         return True
     hurt = {service for service, own in clues.items() if any(map(_hurts, own))}
-    callers: dict[str, set[str]] = {}
-    for caller, callees in topology.calls.items():
-        for callee in callees:
-            callers.setdefault(callee, set()).add(caller)
+    callers = topology.callers()
     return any(not callers.get(one) or callers[one] & hurt or callers[one] - watched for one in hurt)
 
 

@@ -15,7 +15,7 @@ from agents.analysis.profiles import NOTHING, Profile
 from agents.analysis.relevance import entries, felt
 from agents.analysis.signals import Topology
 from agents.analysis.ties import floods, greed, loads, share, surges
-from agents.analysis.words import percent
+from agents.analysis.words import many, percent
 
 __all__ = ["Explanation", "analyse_topology", "distances", "explanations"]
 
@@ -116,7 +116,7 @@ class _Ties:
         rushed = {
             one: distances(topology, one) for one in entries(topology) if surges(profiles.get(one, NOTHING))
         }
-        return cls(topology, _callers(topology), hosts, greedy, rushed, guessed)
+        return cls(topology, topology.callers(), hosts, greedy, rushed, guessed)
 
 
 def _by_callees(service: str, profiles: Mapping[str, Profile], ties: _Ties) -> list[Explanation]:
@@ -154,14 +154,6 @@ def _by_entries(service: str, profiles: Mapping[str, Profile], ties: _Ties) -> l
         for entry, reached in ties.rushed.items()
         if entry != service and service in reached
     ]
-
-
-def _callers(topology: Topology) -> dict[str, set[str]]:
-    callers: dict[str, set[str]] = {}
-    for caller, callees in topology.calls.items():
-        for callee in callees:
-            callers.setdefault(callee, set()).add(caller)
-    return callers
 
 
 def _hosts(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> dict[str, str]:
@@ -249,7 +241,7 @@ def _doubt(explanation: Explanation) -> str:
 
 
 def _deepest(service: str, steps: int | None, alarm_service: str, strength: float) -> Finding:
-    way = f", {steps} call{'s' if steps != 1 else ''} from {alarm_service}" if steps is not None else ""
+    way = f", {many(steps, 'call')} from {alarm_service}" if steps is not None else ""
     return Finding(
         source=Source.TOPOLOGY,
         kind=FindingKind.UPSTREAM_ANOMALY,

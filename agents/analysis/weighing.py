@@ -7,7 +7,6 @@ symptoms that no service it calls explains, plus a part of the symptoms of other
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -149,11 +148,11 @@ def _seen_from_outside(clues: Mapping[str, Sequence[Clue]], topology: Topology) 
 
     Such figures may well be the caller's own, taken at its end of the line (an endpoint, a load balancer).
     """
-    callers = Counter(callee for callees in topology.calls.values() for callee in callees)
+    callers = topology.callers()
     return frozenset(
         service
         for service, own in clues.items()
-        if callers[service] == 1
+        if len(callers.get(service, ())) == 1
         and not topology.calls.get(service)
         and all(c.finding.data.get("instrumented") is False for c in own)
     )

@@ -6,9 +6,9 @@ import math
 import re
 from datetime import UTC, datetime
 
-from schemas.pages.words import figure, percent
+from schemas.pages.words import figure, many, percent
 
-__all__ = ["clock", "figure", "from_to", "in_unit", "percent", "span", "times_as_much"]
+__all__ = ["clock", "figure", "from_to", "in_unit", "many", "percent", "span", "times_as_much"]
 
 # As UCUM and OpenTelemetry write it.
 _DIMENSIONLESS = "1"

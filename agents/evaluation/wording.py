@@ -80,8 +80,8 @@ def summary_line(report: EvaluationReport) -> str:
 
 def _said(report: EvaluationReport) -> str:
     answers = sum(one.answers for one in report.feedback)
-    many = f"{answers} answer{'' if answers == 1 else 's'}"
-    return f"Acting on the reports would have fixed it: {report.said or 0:.0f} of 100, by {many} of people"
+    by = words.many(answers, "answer")
+    return f"Acting on the reports would have fixed it: {report.said or 0:.0f} of 100, by {by} of people"
 
 
 def unmet(result: ScenarioResult) -> Iterator[str]:

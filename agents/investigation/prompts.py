@@ -131,7 +131,7 @@ def further(inquiring: Inquiring, *, may_ask: bool) -> str:
     else:
         rule = (
             f"If this does not tell two suspects apart, ask the data by `queries`, at most {MOST_AT_ONCE} at a time and "
-            f"{left} more time{'s' if left > 1 else ''}; otherwise leave `queries` empty. Never ask what was asked before."
+            f"{counted(left, 'more time')}; otherwise leave `queries` empty. Never ask what was asked before."
         )
     return "\n".join([*before, rule])
 

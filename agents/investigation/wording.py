@@ -10,7 +10,7 @@ from agents.investigation.remedies import change_title
 from agents.investigation.state import UNKNOWN_SERVICE, Claim, Conclusion, GraphState
 from schemas.events.evidence import Evidence
 from schemas.events.report import Verdict
-from schemas.pages.words import kind_words
+from schemas.pages.words import kind_words, percent, sentence
 from schemas.pages.words import many as counted
 
 __all__ = ["headline", "noted", "summary", "sure"]
@@ -18,7 +18,7 @@ __all__ = ["headline", "noted", "summary", "sure"]
 
 def sure(confidence: float | None) -> str:
     """Return ` (82 % sure)`, or nothing where that is not known."""
-    return "" if confidence is None else f" ({confidence * 100:.0f} % sure)"
+    return "" if confidence is None else f" ({percent(confidence)} sure)"
 
 
 def headline(conclusion: Conclusion, state: GraphState) -> str:
@@ -45,7 +45,7 @@ def summary(conclusion: Conclusion, state: GraphState) -> str:
     match conclusion.verdict:
         case Verdict.CAUSE_FOUND:
             said = [
-                _sentence(conclusion.claims[0].statement),
+                sentence(conclusion.claims[0].statement),
                 *_spread(state),
                 *_unchanged(conclusion, state),
             ]
@@ -64,7 +64,7 @@ def noted(summary: str, conclusion: Conclusion) -> str:
     """Return the summary, whoever wrote it; where the request was taken back meanwhile, it says so."""
     if not conclusion.taken_back:
         return summary
-    note = _sentence(f"The request was taken back while this was investigated: {conclusion.taken_back}")
+    note = sentence(f"The request was taken back while this was investigated: {conclusion.taken_back}")
     return f"{summary} {note}"
 
 
@@ -80,10 +80,6 @@ def _shown_by(claim: Claim, state: GraphState) -> str:
     if change and claim.kind in {CauseKind.DEPLOY, CauseKind.CONFIG}:
         return f": {change}"
     return f", seen in {claim.indicator}" if claim.indicator else ""
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _spread(state: GraphState) -> list[str]:
@@ -102,7 +98,7 @@ def _unchanged(conclusion: Conclusion, state: GraphState) -> list[str]:
     if any(one.event_id in cited and one.kind == FindingKind.RECENT_CHANGE for one in changes):
         return []
     none = [one.statement for one in changes if one.kind == FindingKind.NO_DATA]
-    return [_sentence(none[0])] if none else []
+    return [sentence(none[0])] if none else []
 
 
 def _looked(state: GraphState) -> str:
@@ -126,7 +122,7 @@ def _open(conclusion: Conclusion, state: GraphState) -> str:
     if conclusion.claims:
         claim = conclusion.claims[0]
         return (
-            f"The strongest suspect is {claim.service}{sure(claim.confidence)}: {_sentence(claim.statement)}"
+            f"The strongest suspect is {claim.service}{sure(claim.confidence)}: {sentence(claim.statement)}"
         )
     abnormal = state.ranked is not None and state.ranked.abnormal
     return (

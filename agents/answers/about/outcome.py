@@ -6,7 +6,7 @@ from agents.analysis.findings import FindingKind, Source
 from agents.answers.material import Material, accusing
 from agents.answers.reply import Sentence, said
 from schemas.events.report import RuledOut
-from schemas.pages.words import percent
+from schemas.pages.words import many, percent
 
 __all__ = [
     "about_cause",
@@ -47,7 +47,7 @@ def about_certainty(material: Material) -> list[Sentence]:
     if not ground:
         return []
     legs = sorted({material.by_id[i].step for i in ground})
-    basis = f"{len(ground)} finding{'s' if len(ground) > 1 else ''} from {', '.join(legs)}"
+    basis = f"{many(len(ground), 'finding')} from {', '.join(legs)}"
     if report.confidence is None:
         first = said(
             f"The report gives no confidence: its verdict is {report.verdict.value}, by {basis}", *ground
