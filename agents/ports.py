@@ -36,6 +36,7 @@ __all__ = [
     "BudgetLevel",
     "Cancellation",
     "Clock",
+    "Delay",
     "Denied",
     "Fetched",
     "Freshness",
@@ -88,6 +89,20 @@ class QueryLimits:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """How soon after its stamp something of one service landed, seconds; negative where that was before it.
+
+    Of each series of its KPIs, or each batch of its log lines, the least; of those the median, the upper of two.
+    """
+
+    source: Source
+    service: str
+    least_s: float
+    step_s: float = 0.0
+    """Between two samples of a series; 0 of lines."""
+
+
 class Windows(Protocol):
     """Telemetry of one tenant in [start, end]. `services` None is all of them.
 
@@ -123,6 +138,11 @@ class Windows(Protocol):
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
     ) -> Fetched[Topology]:
         """Return one topology, or none where it is not known."""
+
+    async def delays(
+        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
+    ) -> Fetched[Delay]:
+        """Return one for each source and service with KPIs or lines stamped then; none where landing is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class FindingKind(StrEnum):
     RUNBOOK = "runbook"
     ANSWER = "answer"
     """What a model asked for: a fact that nobody has judged."""
+    CLOCK_AHEAD = "clock_ahead"
+    """Stamps from the future were put right."""
     NO_DATA = "no_data"
     UNREACHABLE = "unreachable"
 

@@ -47,10 +47,20 @@ class Window:
             since <= time < until for since, until in self.disturbed
         )
 
+    def later(self, seconds: float) -> Window:
+        """Return the same so much later."""
+        return Window(
+            *(at + seconds for at in (self.baseline_start, self.start, self.end, self.alarm_at)),
+            disturbed=tuple((since + seconds, until + seconds) for since, until in self.disturbed),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class KpiSeries:
-    """One metric of one service: `times` (unix s) and `values` have the same length; NaN is a missing sample."""
+    """One metric of one service: `times` (unix s) and `values` have the same length; NaN is a missing sample.
+
+    `landed` runs along, where it is known when each sample landed (unix s).
+    """
 
     service: str
     metric: str
@@ -58,6 +68,7 @@ class KpiSeries:
     values: FloatArray
     unit: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    landed: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +89,17 @@ class AlarmRecord:
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """One log line. `trace_id` is of the request that it belongs to, empty where the line's sender told none."""
+    """One log line. `trace_id` is of the request that it belongs to, empty where the line's sender told none.
+
+    `landed` is when it landed (unix s), where that is known.
+    """
 
     time: float
     service: str
     message: str
     severity: str = "info"
     trace_id: str = ""
+    landed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agents.analysis.findings import Source
 from agents.analysis.signals import AlarmRecord, CallStats, ChangeRecord, KpiSeries, LogRecord, Topology
-from agents.ports import Fetched, QueryLimits, Windows
+from agents.ports import Delay, Fetched, QueryLimits, Windows
 from schemas.errors import UnavailableError
 
 __all__ = ["UnreachableWindows"]
@@ -59,6 +59,12 @@ class UnreachableWindows:
     ) -> Fetched[Topology]:
         self._ask(Source.TOPOLOGY)
         return await self.windows.topology(tenant, services, start, end)
+
+    async def delays(
+        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
+    ) -> Fetched[Delay]:
+        found = await self.windows.delays(tenant, services, start, end)
+        return replace(found, items=tuple(one for one in found.items if one.source not in self.away))
 
     def _ask(self, source: Source) -> None:
         if source in self.away:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from agents.analysis.findings import Finding, FindingKind, Scalar, Source
+from agents.analysis.signals import Window
 from agents.investigation.context import RunContext
 from agents.investigation.state import LookWindow
 from agents.ports import Fetched
@@ -55,7 +56,7 @@ def evidence_of(
         data_fresh_until=fetched.fresh_until if fetched else None,
         query=_query(finding, window, fetched),
         data=json.dumps(
-            {key: _plain(value) for key, value in (*finding.data.items(), *_left_out(finding, window))},
+            {key: _plain(value) for key, value in (*finding.data.items(), *_looked_at(finding, window))},
             allow_nan=False,
         ),
     )
@@ -110,12 +111,23 @@ def _query(finding: Finding, window: LookWindow, fetched: Fetched[object] | None
     """The query that shows what this finding says, or all that it was found in."""
     if fetched is None:
         return ""
-    focused = fetched.focus(finding, window.signal()) if fetched.focus else ""
+    focused = fetched.focus(*_as_stamped(finding, window)) if fetched.focus else ""
     return focused or fetched.query
 
 
-def _left_out(finding: Finding, window: LookWindow) -> Iterator[tuple[str, Scalar]]:
-    """What the query reads and the analysis did not take for usual."""
+def _as_stamped(finding: Finding, window: LookWindow) -> tuple[Finding, Window]:
+    """What was put right, when it was by the clock that stamped it: so it is stored."""
+    ahead = window.ahead_by(finding.source).get(finding.service)
+    if ahead is None or finding.kind is FindingKind.CLOCK_AHEAD:
+        return finding, window.signal()
+    onset = None if finding.onset is None else finding.onset + ahead
+    return finding.model_copy(update={"onset": onset}), window.signal().later(ahead)
+
+
+def _looked_at(finding: Finding, window: LookWindow) -> Iterator[tuple[str, Scalar]]:
+    """What the analysis made of what the query reads: not all of it is usual, and not all stamps are right."""
+    if ahead := window.ahead_by(finding.source).get(finding.service):
+        yield "clock_ahead_s", ahead
     if finding.source in _COMPARED and window.left_out:
         spans = (f"{one.since:%H:%M:%S} to {one.until:%H:%M:%S}" for one in window.left_out)
         yield "baseline_without", f"{', '.join(spans)} UTC (another incident)"

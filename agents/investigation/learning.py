@@ -13,6 +13,7 @@ from agents.analysis.comovement import analyse_comovement
 from agents.analysis.findings import Finding, FindingKind, Source
 from agents.analysis.named_callees import named_callees
 from agents.analysis.signals import KpiSeries, Topology
+from agents.investigation.clocks import right_kpis
 from agents.investigation.context import RunContext
 from agents.investigation.costs import query_cost
 from agents.investigation.evidence import finding_of
@@ -54,9 +55,9 @@ async def _moving(
     if len(named) < 2:
         return (), None, ()
     task = GatherTask(source=Source.KPIS, services=named)
-    fetched = await fetched_or_unreachable(
-        Source.KPIS, context.ports.windows.kpis, order.model_copy(update={"task": task}), context
-    )
+    read = right_kpis(context.ports.windows, order.window)
+    again = order.model_copy(update={"task": task})
+    fetched = await fetched_or_unreachable(Source.KPIS, read, again, context)
     if isinstance(fetched, Finding):
         return (), None, ()
     findings = await asyncio.to_thread(analyse_comovement, fetched.items, order.window.signal())

@@ -21,7 +21,8 @@ from agents.analysis.signals import (
     LogRecord,
     Topology,
 )
-from agents.ports import Fetched, QueryLimits
+from agents.investigation.memory_delays import line_delays, sample_delays
+from agents.ports import Delay, Fetched, QueryLimits
 
 __all__ = ["MemoryWindows", "in_memory"]
 
@@ -78,6 +79,17 @@ class MemoryWindows:
     ) -> Fetched[Topology]:
         known = self.data.topology
         return in_memory("topology", (known,) if known.calls or known.nodes else (), len(known.calls))
+
+    async def delays(
+        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
+    ) -> Fetched[Delay]:
+        first, last = start.timestamp(), end.timestamp()
+        every = (
+            *sample_delays(self.data.kpis, first, last),
+            *line_delays(self.data.logs, first, last),
+        )
+        found = tuple(one for one in every if services is None or one.service in services)
+        return in_memory("delays", found, len(found))
 
 
 def _cut(series: KpiSeries, start: float, end: float) -> KpiSeries:

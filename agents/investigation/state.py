@@ -10,6 +10,7 @@ from pydantic import Field
 
 from agents.analysis.findings import Cause, CauseKind, Ruling, Source
 from agents.analysis.signals import Topology, Window
+from agents.investigation.ahead import Ahead
 from agents.investigation.inquiries.asking import Inquiring, Inquiry
 from agents.investigation.picture import Picture, latest
 from agents.ports import BudgetLevel
@@ -64,6 +65,8 @@ class LookWindow(Record):
     alarm_at: Instant
     troubled: tuple[Span, ...] = ()
     """When other incidents were, before `start`: apart, in order."""
+    ahead: tuple[Ahead, ...] = ()
+    """Whose stamps are read from so much later and put back."""
 
     @property
     def left_out(self) -> tuple[Span, ...]:
@@ -71,6 +74,10 @@ class LookWindow(Record):
         inside = tuple(span for span in self.troubled if span.until > self.baseline_start)
         lost = sum((one.until - max(one.since, self.baseline_start) for one in inside), timedelta())
         return inside if lost <= (self.start - self.baseline_start) / 2 else ()
+
+    def ahead_by(self, source: Source) -> dict[str, float]:
+        """Return by how many seconds each service stamps this source ahead; who does not is absent."""
+        return {one.service: one.seconds for one in self.ahead if one.source is source}
 
     def signal(self) -> Window:
         """Return the same in unix seconds, as the analysis takes it."""

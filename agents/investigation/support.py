@@ -19,6 +19,7 @@ _ACCUSES_NOBODY = frozenset(
     {
         FindingKind.NORMAL,
         FindingKind.ANSWER,
+        FindingKind.CLOCK_AHEAD,
         FindingKind.NO_DATA,
         FindingKind.UNREACHABLE,
         FindingKind.RUNBOOK,

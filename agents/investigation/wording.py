@@ -60,12 +60,20 @@ def summary(conclusion: Conclusion, state: GraphState) -> str:
     return " ".join(said)
 
 
-def noted(summary: str, conclusion: Conclusion) -> str:
-    """Return the summary, whoever wrote it; where the request was taken back meanwhile, it says so."""
-    if not conclusion.taken_back:
-        return summary
-    note = sentence(f"The request was taken back while this was investigated: {conclusion.taken_back}")
-    return f"{summary} {note}"
+def noted(summary: str, conclusion: Conclusion, state: GraphState) -> str:
+    """Return the summary, whoever wrote it, and what it must not lack.
+
+    Whose times it tells otherwise than they were stamped; and why the request was taken back, where it was meanwhile.
+    """
+    back = f"The request was taken back while this was investigated: {conclusion.taken_back}"
+    notes = [*_clocks(conclusion, state), *([back] if conclusion.taken_back else [])]
+    return " ".join([summary, *map(sentence, notes)])
+
+
+def _clocks(conclusion: Conclusion, state: GraphState) -> list[str]:
+    named = {one.service for one in conclusion.claims} | {one.service for one in conclusion.ruled_out}
+    clocks = (one for one in state.current_evidence if one.kind == FindingKind.CLOCK_AHEAD)
+    return [one.statement for one in clocks if one.service in named]
 
 
 def _alarmed(state: GraphState) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from agents.analysis.findings import Finding, FindingKind, Source
 from agents.analysis.shifts import DAY_S
 from agents.analysis.signals import KpiSeries
+from agents.investigation.fetching import together
 from agents.ports import Fetched
 
 __all__ = ["joined", "span_before", "suspects"]
@@ -40,15 +41,9 @@ def joined(today: Fetched[KpiSeries], before: Fetched[KpiSeries]) -> Fetched[Kpi
 
     Both queries are paid; they are told as one, or today's alone where the day before has nothing to show.
     """
-    both = f"(\n{today.query}\n)\nUNION ALL\n(\n{before.query}\n)"
     earlier = {_name(one): one for one in before.items}
-    return replace(
-        today,
-        items=tuple(_after(earlier, one) for one in today.items),
-        query=both if before.items else today.query,
-        rows_read=today.rows_read + before.rows_read,
-        duration_ms=today.duration_ms + before.duration_ms,
-    )
+    both = together(today, before, (_after(earlier, one) for one in today.items))
+    return both if before.items else replace(both, query=today.query)
 
 
 def _name(series: KpiSeries) -> _Name:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar, assert_never
 
 from agents.analysis.findings import Finding, FindingKind, Source
+from agents.investigation.clocks import right_kpis, right_logs
 from agents.investigation.context import RunContext
 from agents.investigation.costs import query_cost
 from agents.investigation.cuts import left_out
 from agents.investigation.evidence import evidence_of
+from agents.investigation.fetching import Fetch
 from agents.investigation.inquiries.asking import Inquiry, LookAt, told
 from agents.investigation.inquiries.facts import (
     Facts,
@@ -21,7 +23,6 @@ from agents.investigation.inquiries.facts import (
     log_facts,
     neighbour_facts,
 )
-from agents.investigation.nodes.gathering import Fetch
 from agents.investigation.state import GraphState, LookWindow
 from agents.investigation.support import accuses
 from agents.ports import Fetched, QueryLimits
@@ -64,10 +65,10 @@ async def answer(inquiry: Inquiry, number: int, state: GraphState, context: RunC
     start = window.start.timestamp()
     match inquiry.look_at:
         case LookAt.KPIS:
-            asked = _Question(inquiry, number, window, windows.kpis)
+            asked = _Question(inquiry, number, window, right_kpis(windows, window))
             return await asked.put(lambda items: kpi_facts(inquiry, items, start), context)
         case LookAt.LOGS:
-            asked_logs = _Question(inquiry, number, window, windows.logs)
+            asked_logs = _Question(inquiry, number, window, right_logs(windows, window))
             return await asked_logs.put(lambda items: log_facts(inquiry, items, start), context)
         case LookAt.CHANGES:
             asked_changes = _Question(inquiry, number, window, windows.changes)

@@ -9,6 +9,7 @@ from datetime import datetime
 from agents.analysis.findings import Finding
 from agents.analysis.kpi import analyse_kpis
 from agents.analysis.signals import KpiSeries, Window
+from agents.investigation.clocks import right_kpis
 from agents.investigation.context import RunContext
 from agents.investigation.nodes.gathering import GatherDelta, GatherOrder, gather
 from agents.investigation.picture import Picture
@@ -42,6 +43,7 @@ class _Look:
 
     def __init__(self, order: GatherOrder, context: RunContext) -> None:
         self._window = order.window.signal()
+        self._kpis = right_kpis(context.ports.windows, order.window)
         self._context = context
         self.found: tuple[Finding, ...] = ()
         """What today says by itself, where the day before has nothing to add."""
@@ -49,7 +51,7 @@ class _Look:
     async def fetched(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
     ) -> Fetched[KpiSeries]:
-        today = await self._context.ports.windows.kpis(tenant, services, start, end)
+        today = await self._kpis(tenant, services, start, end)
         self.found = await asyncio.to_thread(analyse_kpis, today.items, self._window)
         named = suspects(self.found)
         before = await self._before(tenant, named, start, end) if named else None
@@ -64,7 +66,7 @@ class _Look:
     ) -> Fetched[KpiSeries] | None:
         """None where it cannot be read: today is worth more than nothing."""
         try:
-            return await self._context.ports.windows.kpis(tenant, services, *span_before(start, end))
+            return await self._kpis(tenant, services, *span_before(start, end))
         except LeaseLostError:
             raise
         except RetryableError:

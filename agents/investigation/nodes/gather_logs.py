@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agents.analysis.logs import analyse_logs
+from agents.investigation.clocks import right_logs
 from agents.investigation.context import RunContext
 from agents.investigation.nodes.gathering import GatherDelta, GatherOrder, gather
 
@@ -10,4 +11,4 @@ __all__ = ["gather_logs"]
 
 
 async def gather_logs(order: GatherOrder, context: RunContext) -> GatherDelta:
-    return await gather(order, context, context.ports.windows.logs, analyse_logs)
+    return await gather(order, context, right_logs(context.ports.windows, order.window), analyse_logs)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypedDict, TypeVar
 
 from pydantic import Field
 
 from agents.analysis.findings import Finding, FindingKind, Source
 from agents.analysis.signals import Window
+from agents.investigation.clocks import put_right
 from agents.investigation.context import RunContext
 from agents.investigation.costs import query_cost
 from agents.investigation.cuts import cut_short
 from agents.investigation.evidence import evidence_of, fingerprint, unreachable
+from agents.investigation.fetching import Fetch
 from agents.investigation.picture import Picture
 from agents.investigation.state import GatherTask, LookWindow, marks
 from agents.ports import Fetched
@@ -23,12 +24,9 @@ from schemas.events.base import Record
 from schemas.events.evidence import Evidence
 from schemas.events.ledger import CostEntry
 
-__all__ = ["Fetch", "GatherDelta", "GatherOrder", "fetched_or_unreachable", "gather", "known_of", "published"]
+__all__ = ["GatherDelta", "GatherOrder", "fetched_or_unreachable", "gather", "known_of", "published"]
 
 T = TypeVar("T")
-
-Fetch = Callable[[str, Sequence[str] | None, datetime, datetime], Awaitable[Fetched[T]]]
-"""A query of the `Windows` port."""
 
 
 class GatherOrder(Record):
@@ -70,6 +68,7 @@ async def gather(
     findings = await asyncio.to_thread(analyse, fetched.items, order.window.signal())
     if fetched.truncated:
         findings = [*findings, cut_short(source, fetched)]
+    findings = [*findings, *put_right(source, order.task.services, order.window)]
     return await published(findings, order, fetched, (cost,), context)
 
 

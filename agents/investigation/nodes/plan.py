@@ -10,6 +10,7 @@ from typing import TypedDict
 from agents.analysis.findings import Source
 from agents.analysis.signals import Topology
 from agents.investigation.advice import ask
+from agents.investigation.clocks import with_clocks
 from agents.investigation.context import RunContext
 from agents.investigation.costs import query_cost
 from agents.investigation.nodes.wait import LANDING
@@ -55,7 +56,8 @@ async def plan(state: GraphState, context: RunContext) -> PlanDelta:
     topology, costs = await _topology(window, context)
     around = near(state.request.incident.services, topology, settings.neighbourhood)
     window, asked = await without_troubles(window, around, context)
-    costs = (*costs, *asked)
+    window, clocks = await with_clocks(window, context)
+    costs = (*costs, *asked, *clocks)
     tasks = _tasks(_scope(state, topology, settings.neighbourhood))
     if state.level is BudgetLevel.NORMAL:
         prompt = partial(planner_prompt, state.request, window, topology)

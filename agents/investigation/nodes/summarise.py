@@ -55,7 +55,7 @@ def _report(
         verdict=conclusion.verdict,
         confidence=conclusion.confidence,
         headline=words.headline,
-        summary=noted(words.summary, conclusion),
+        summary=noted(words.summary, conclusion, state),
         causes=tuple(_cause(claim) for claim in conclusion.claims),
         timeline=timeline(state.current_evidence, conclusion.claims),
         ruled_out=conclusion.ruled_out,

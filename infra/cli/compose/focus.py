@@ -12,6 +12,7 @@ from typing import Final
 from agents.analysis.findings import Finding, FindingKind
 from agents.analysis.signals import Window
 from sinks.clickhouse.queries.conditions import Scope
+from sinks.clickhouse.queries.delays import delays_query
 from sinks.clickhouse.queries.figures import (
     Compared,
     Series,
@@ -44,6 +45,8 @@ def _of_kpis(tenant: str, finding: Finding, window: Window) -> str:
     compared = _compared(tenant, window)
     if finding.kind is FindingKind.NORMAL:
         return ""  # said of all metrics of a service
+    if finding.kind is FindingKind.CLOCK_AHEAD:
+        return _clock(compared, finding)
     if finding.kind is FindingKind.MISSING_DATA:
         return reporting_query(compared, finding.service).rendered()
     first, last = finding.data.get("span_from_s"), finding.data.get("span_to_s")
@@ -58,12 +61,19 @@ def _of_kpis(tenant: str, finding: Finding, window: Window) -> str:
 
 
 def _of_logs(tenant: str, finding: Finding, window: Window) -> str:
+    if finding.kind is FindingKind.CLOCK_AHEAD:
+        return _clock(_compared(tenant, window), finding)
     template = finding.data.get("template")
     if not isinstance(template, str) or finding.onset is None:
         return ""
     scope = _compared(tenant, window).scope
     line = _own_words(template, str(finding.data.get("failure") or ""))
     return lines_query(scope, finding.service, line, _instant(finding.onset)).rendered()
+
+
+def _clock(compared: Compared, finding: Finding) -> str:
+    since = Scope(compared.scope.tenant, compared.start, compared.scope.end)
+    return delays_query(since, (finding.service,)).rendered()
 
 
 def _own_words(template: str, failure: str) -> str:

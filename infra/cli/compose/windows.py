@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypedDict, TypeVar
 
+from agents.analysis.findings import Source
 from agents.analysis.signals import AlarmRecord, CallStats, ChangeRecord, KpiSeries, LogRecord, Topology
-from agents.ports import Fetched, QueryLimits
+from agents.ports import Delay, Fetched, QueryLimits
 from infra.cli.compose.focus import Focus, of_kpis, of_logs
 from infra.cli.compose.service_graphs import EDGE_METRICS, calls_of
 from infra.runtime.sql import ControlStore
@@ -17,6 +18,7 @@ from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.queries import windows as telemetry
 from sinks.clickhouse.queries.alarms import AlarmRow, alarm_window
 from sinks.clickhouse.queries.conditions import Scope
+from sinks.clickhouse.queries.delays import DelayRow, landing_delays
 from sinks.clickhouse.query import Answer, Limit
 
 __all__ = ["ClickHouseWindows", "topology_of"]
@@ -99,6 +101,14 @@ class ClickHouseWindows:
         items = (topology_of(known),) if known.calls else ()
         return Fetched(items, "-- the control plane's topology document", 0, 0)
 
+    async def delays(
+        self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
+    ) -> Fetched[Delay]:
+        found = await landing_delays(
+            self._clickhouse, Scope(tenant, start, end), services=services, **self._rows
+        )
+        return _fetched(found, _delay)
+
 
 def topology_of(known: ServiceTopology) -> Topology:
     """Return the analysis' form of a topology document."""
@@ -121,6 +131,10 @@ def _fetched(found: Answer[_Row], item: Callable[[_Row], _T], focus: Focus | Non
 
 def _as_it_is(call: CallStats) -> CallStats:
     return call
+
+
+def _delay(row: DelayRow) -> Delay:
+    return Delay(Source(row.table), row.service, row.least_s, row.step_s)
 
 
 def _line(row: telemetry.LogRow) -> LogRecord:

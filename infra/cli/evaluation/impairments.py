@@ -106,7 +106,8 @@ def _firsts(series: KpiSeries, step_s: float) -> np.ndarray[tuple[int], np.dtype
 
 
 def _kept(series: KpiSeries, keep: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> KpiSeries:
-    return replace(series, times=series.times[keep], values=series.values[keep])
+    landed = None if series.landed is None else series.landed[keep]
+    return replace(series, times=series.times[keep], values=series.values[keep], landed=landed)
 
 
 def _silent(told: Recorded, service: str, onset: float) -> Recorded:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from agents.analysis.signals import AlarmRecord, ChangeRecord, KpiSeries, LogRecord
 from infra.cli.evaluation.declared import Scenario
+from infra.local.shop.run import Tick
 from infra.local.shop.staging import Staged
 from schemas.events import AlarmRaw, AlarmStatus, ChangeRaw, Event, KpiBatch, LogBatch
 
@@ -34,18 +35,18 @@ class Recorded:
 
 def recorded(staged: Staged, scenario: Scenario, history_s: float, after_s: float) -> Recorded:
     """Play until `after_s` seconds behind the first alarm; without one until somebody asks, and as long behind that."""
-    events = [event for tick in staged.history(history_s) for event in tick.events]
+    known = list(staged.history(history_s))
     onset = staged.plan.start.timestamp() + staged.onset_s
     watched_s = max(scenario.length_s, scenario.asked_s) + after_s + _SLACK_S
     ends_at, opened = onset + watched_s, False
     for tick in staged.ticks(staged.onset_s + watched_s):
-        events += tick.events
+        known.append(tick)
         now = tick.at.timestamp()
         if not opened and any(_opens(event, onset) for event in tick.events):
             opened, ends_at = True, now + after_s + _SLACK_S
         if now >= ends_at:
             break
-    return _recorded(events)
+    return _recorded(known)
 
 
 def _opens(event: Event, onset: float) -> bool:
@@ -56,11 +57,12 @@ def _opens(event: Event, onset: float) -> bool:
     )
 
 
-def _recorded(events: Iterable[Event]) -> Recorded:
-    known = list(events)
+def _recorded(ticks: Sequence[Tick]) -> Recorded:
+    """What became known at a tick has landed then."""
+    known = [event for tick in ticks for event in tick.events]
     return Recorded(
-        kpis=tuple(_series(known)),
-        logs=tuple(_lines(known)),
+        kpis=tuple(_series(ticks)),
+        logs=tuple(line for tick in ticks for line in _lines(tick)),
         alarms=tuple(alarm_record(one) for one in known if isinstance(one, AlarmRaw)),
         changes=tuple(
             ChangeRecord(one.occurred_at.timestamp(), one.service, one.kind.value, one.title, one.event_id)
@@ -70,24 +72,34 @@ def _recorded(events: Iterable[Event]) -> Recorded:
     )
 
 
-def _series(events: Iterable[Event]) -> Iterator[KpiSeries]:
-    columns: dict[tuple[str, str, str], tuple[list[int], list[float]]] = {}
-    for batch in events:
-        if isinstance(batch, KpiBatch):
-            for one in batch.series:
-                times, values = columns.setdefault((batch.service, one.metric, one.unit), ([], []))
-                times.extend(one.times_ms)
-                values.extend(one.values)
-    for (service, metric, unit), (times, values) in columns.items():
-        yield KpiSeries(service, metric, np.array(times) / 1000.0, np.array(values), unit)
+def _series(ticks: Iterable[Tick]) -> Iterator[KpiSeries]:
+    columns: dict[tuple[str, str, str], tuple[list[int], list[float], list[float]]] = {}
+    told = ((tick.at, one) for tick in ticks for one in tick.events if isinstance(one, KpiBatch))
+    for at, batch in told:
+        for one in batch.series:
+            name = (batch.service, one.metric, one.unit)
+            times, values, landed = columns.setdefault(name, ([], [], []))
+            times.extend(one.times_ms)
+            values.extend(one.values)
+            landed.extend([at.timestamp()] * len(one.times_ms))
+    for (service, metric, unit), (times, values, landed) in columns.items():
+        yield KpiSeries(
+            service, metric, np.array(times) / 1000.0, np.array(values), unit, landed=np.array(landed)
+        )
 
 
-def _lines(events: Iterable[Event]) -> Iterator[LogRecord]:
-    for batch in events:
+def _lines(tick: Tick) -> Iterator[LogRecord]:
+    landed = tick.at.timestamp()
+    for batch in tick.events:
         if isinstance(batch, LogBatch):
             for line in batch.records:
                 yield LogRecord(
-                    line.at.timestamp(), batch.service, line.message, line.severity.value, line.trace_id
+                    line.at.timestamp(),
+                    batch.service,
+                    line.message,
+                    line.severity.value,
+                    line.trace_id,
+                    landed,
                 )
 
 

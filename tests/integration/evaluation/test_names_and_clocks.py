@@ -19,7 +19,15 @@ from schemas.events import Report
 from tests.fakes.disguise import moved, renamed
 
 ARCHIVE = Path(__file__).parents[4] / "shared" / "rca" / "public.tar.xz"
-PLAYED = ("slow-dependency", "bad-deploy", "crash", "culprit-not-measured", "no-topology", "calm")
+PLAYED = (
+    "slow-dependency",
+    "bad-deploy",
+    "crash",
+    "culprit-ahead",
+    "culprit-not-measured",
+    "no-topology",
+    "calm",
+)
 SETS = ("gaia_alarms", "nezha_ob", "nezha_tt", "openrca_market1_alarms", "petshop")
 # Weeks and an odd number of minutes; no time leaves its binade, so that no sample is rounded.
 SHIFTS = (-(21 * 86_400.0 + 540.0), 35 * 86_400.0 + 420.0)

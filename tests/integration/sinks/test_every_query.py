@@ -15,6 +15,7 @@ from sinks.clickhouse.queries.audit import list_audit
 from sinks.clickhouse.queries.conditions import Scope, WideScope
 from sinks.clickhouse.queries.costs import CostDimension, costs_by
 from sinks.clickhouse.queries.dead_letters import list_dead_letters
+from sinks.clickhouse.queries.delays import landing_delays
 from sinks.clickhouse.queries.feedback import list_feedback
 from sinks.clickhouse.queries.incidents import (
     get_incident,
@@ -54,6 +55,11 @@ async def _kpis(clickhouse: ClickHouse, tenant: str) -> _Asked:
 
 async def _logs(clickhouse: ClickHouse, tenant: str) -> _Asked:
     answer = await log_window(clickhouse, _scope(tenant))
+    return len(answer.rows), answer.info
+
+
+async def _delays(clickhouse: ClickHouse, tenant: str) -> _Asked:
+    answer = await landing_delays(clickhouse, _scope(tenant))
     return len(answer.rows), answer.info
 
 
@@ -134,6 +140,7 @@ async def _feedback(clickhouse: ClickHouse, tenant: str) -> _Asked:
 _QUERIES: list[_Asking] = [
     _kpis,
     _logs,
+    _delays,
     _changes,
     _alarms,
     _incidents,

@@ -15,6 +15,7 @@ import pytest
 
 from agents.analysis.findings import FindingKind, Source
 from agents.analysis.signals import IncidentData, KpiSeries
+from agents.investigation.ahead import Ahead
 from agents.investigation.memory import request_for
 from agents.investigation.nodes.gather_kpis import gather_kpis
 from agents.investigation.nodes.gather_logs import gather_logs
@@ -31,6 +32,7 @@ from tests.fakes.disguise import moved
 from tests.fakes.full_events import kpis, logs
 from tests.fakes.incident_data import ALARM_AT, EARLIER, bad_deploy, bad_deploy_again
 from tests.fakes.incident_ports import context_for
+from tests.fakes.landing_times import stamped_ahead
 from tests.integration.sinks.samples import land
 
 pytestmark = pytest.mark.clickhouse
@@ -74,7 +76,9 @@ def lines_of(data: IncidentData, tenant: str) -> list[LogBatch]:
 
 def window_of(data: IncidentData, *troubled: tuple[float, float]) -> LookWindow:
     window = data.window
-    at = {name: instant(getattr(window, name)) for name in ("baseline_start", "start", "end", "alarm_at")}
+    at: dict[str, Any] = {
+        name: instant(getattr(window, name)) for name in ("baseline_start", "start", "end", "alarm_at")
+    }
     return LookWindow(**at, troubled=tuple(Span(since=instant(a), until=instant(b)) for a, b in troubled))
 
 
@@ -218,6 +222,24 @@ async def test_lines_with_a_trace_and_with_a_status(shop: Shop) -> None:
     for one in told:
         (row,) = await shop.shown(one)
         assert (row["before"], row["since"]) == (0, 60), one.statement
+
+
+@pytest.mark.parametrize("source", [Source.KPIS, Source.LOGS])
+async def test_of_a_clock_that_was_put_right_by_its_own_stamps(shop: Shop, source: Source) -> None:
+    data = stamped_ahead(moved(bad_deploy(), LATER_S), 40.0, "cart")
+    ahead = (Ahead(source=source, service="cart", seconds=40.0),)
+    found = await shop.looked(data, source, window_of(data).model_copy(update={"ahead": ahead}))
+
+    loud = [one for one in found if one.service == "cart" and (one.score or 0.0) > 1.0]
+    assert loud
+    if source is Source.KPIS:
+        assert await levels(shop, loud) == len(loud)
+    else:
+        (row,) = await shop.shown(loud[0])
+        assert row["first"] - loud[0].onset == timedelta(seconds=40)
+    (clock,) = (one for one in found if one.kind == FindingKind.CLOCK_AHEAD)
+    (row,) = await shop.shown(clock)
+    assert (row["table"], row["service"]) == (source, "cart")
 
 
 async def test_of_what_has_no_figure_all_that_was_read_is_shown(shop: Shop) -> None:

@@ -56,6 +56,7 @@ class TestCaps:
 def test_what_is_normal_absent_or_from_before_accuses_nobody(kind: FindingKind) -> None:
     innocent = {"normal", "answer", "no_data", "unreachable", "runbook", "past_incident"} | {
         "alarm_storm",
+        "clock_ahead",
         "learned_call",
     }
     assert accuses(evidence("cart", kind)) is (kind.value not in innocent)

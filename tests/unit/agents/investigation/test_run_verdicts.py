@@ -118,7 +118,7 @@ async def test_the_costs_add_up_and_each_query_has_its_own_entry() -> None:
     report = await run(data, ports)
 
     entries = [event for event in published(ports) if isinstance(event, CostEntry)]
-    assert len({entry.event_id for entry in entries}) == len(entries) == 8
+    assert len({entry.event_id for entry in entries}) == len(entries) == 9
     assert report.cost_nano_usd == sum(entry.cost_nano_usd or 0 for entry in entries)
     assert {entry.service for entry in entries} == {"frontend"}
     assert report.investigation_id in report.markdown.split("## Cost")[1]

@@ -174,9 +174,9 @@ class TestSummary:
 
     def test_a_request_taken_back_is_noted_at_the_end(self) -> None:
         plain = found(claim("cart", CPU))
-        assert noted("It broke.", plain) == "It broke."
+        assert noted("It broke.", plain, state(CPU)) == "It broke."
         back = plain.model_copy(update={"taken_back": "cleared"})
-        assert noted("It broke.", back) == (
+        assert noted("It broke.", back, state(CPU)) == (
             "It broke. The request was taken back while this was investigated: cleared."
         )
 

@@ -151,7 +151,7 @@ async def test_the_incident_itself_is_no_other_trouble() -> None:
 
     assert delta["plan"].window.troubled == ()
     assert delta["costs"] == tuple(collected(context))
-    assert [cost.step for cost in delta["costs"]] == ["topology", "troubles"]
+    assert [cost.step for cost in delta["costs"]] == ["topology", "troubles", "clocks"]
 
 
 class Forgetful(MemoryHistory):
