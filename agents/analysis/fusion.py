@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -91,13 +92,19 @@ def rank_causes(  # noqa: PLR0913 - all that is known of one incident
     parts = {service: weighed(service, clues, explained, standing) for service in seen}
     scores = {service: total(addends) for service, addends in parts.items()}
     abnormal = _is_abnormal(findings) and (alarmed or anybody_suffers(findings, clues, graph))
-    ordered = sorted(seen, key=lambda s: (-scores[s], s))
+    ordered = sorted(seen, key=lambda s: (-scores[s], *_seen_first(clues.get(s, ())), s))
     sure = confidences([scores[s] for s in ordered])
     causes = tuple(
         _cause(service, clues.get(service, ()), parts[service], scores[service], one if abnormal else 0.0)
         for service, one in zip(ordered, sure, strict=True)
     )
     return Ranking(causes, _rulings(clues, explained, ordered), abnormal, _coverage(findings))
+
+
+def _seen_first(clues: Sequence[Clue]) -> tuple[float, int]:
+    """What comes first of equal scores: what showed first, then of which more is known. A name is no reason."""
+    begun = min((c.finding.onset for c in clues if c.bad and c.finding.onset is not None), default=math.inf)
+    return begun, -len(clues)
 
 
 def _is_abnormal(findings: Iterable[Finding]) -> bool:

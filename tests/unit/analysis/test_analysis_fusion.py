@@ -205,6 +205,25 @@ def test_nothing_at_all_is_ranked_without_confidence() -> None:
     assert rank_causes((), Topology(), "", "", NOBODY).causes == ()
 
 
+@pytest.mark.parametrize(("sooner", "later"), [("a", "b"), ("b", "a")])
+def test_of_equals_who_showed_it_first_comes_first_whatever_the_names(sooner: str, later: str) -> None:
+    found = [
+        shift(name, "cpu_usage", 0.2, 0.8).model_copy(update={"onset": at})
+        for name, at in ((sooner, 100.0), (later, 130.0))
+    ]
+    causes = ranked(found, Topology()).causes
+    assert causes[0].score == causes[1].score
+    assert [one.service for one in causes] == [sooner, later]
+
+
+@pytest.mark.parametrize(("more", "less"), [("a", "b"), ("b", "a")])
+def test_of_equals_of_one_moment_who_shows_more_comes_first(more: str, less: str) -> None:
+    found = [shift(name, "cpu_usage", 0.2, 0.8) for name in (more, less)]
+    causes = ranked([*found, shift(more, "cpu_seconds", 0.2, 0.8)], Topology()).causes
+    assert causes[0].score == causes[1].score
+    assert [one.service for one in causes] == [more, less]
+
+
 def test_every_candidate_is_ranked_and_nobody_else() -> None:
     ranking = rank_causes((slow("db", 90),), CHAIN, "web", "", frozenset({"db", "zeta"}))
     assert [c.service for c in ranking.causes] == ["db", "zeta"]
