@@ -10,7 +10,7 @@ from agents.evaluation.calibration import Calibration as Reliability
 from agents.evaluation.calibration import calibration
 from agents.investigation.verification import CALIBRATED
 
-__all__ = ["Fit", "fits", "reliability"]
+__all__ = ["Fit", "fits", "reliability", "together"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,16 @@ def fits(collections: Mapping[str, Sequence[Example]]) -> dict[str, Fit]:
     return found
 
 
+def together(collections: Mapping[str, Sequence[Example]]) -> Reliability:
+    """Return the fit of all collections as one, each judged by the parameters fitted to the others."""
+    by = {name: fit.by for name, fit in fits(collections).items()}
+    return calibration([one for name, own in collections.items() for one in _told(own, by[name])])
+
+
 def reliability(examples: Sequence[Example], by: Calibration = FITTED) -> Reliability:
     """Return how well the confidences that these parameters give fit what was right."""
-    told = [(min(CALIBRATED, confidences([one.first, one.second], by)[0]), one.right) for one in examples]
-    return calibration(told)
+    return calibration(_told(examples, by))
+
+
+def _told(examples: Sequence[Example], by: Calibration) -> list[tuple[float, bool]]:
+    return [(min(CALIBRATED, confidences([one.first, one.second], by)[0]), one.right) for one in examples]

@@ -15,7 +15,7 @@ import typer
 
 from agents.analysis.calibration import FITTED, Example, fitted
 from agents.evaluation.cases import find_cases, load_case
-from agents.evaluation.fitting import fits, reliability
+from agents.evaluation.fitting import fits, reliability, together
 from agents.evaluation.predictions import predict
 from agents.evaluation.truth import read_truth
 from infra.cli.logs_aside import logs_aside
@@ -62,6 +62,8 @@ def _main(root: Path) -> None:
         typer.echo(
             f"{name}: {today.count} answers, error {today.error:.3f}, left out of the fit {without.error:.3f}"
         )
+    without = together(collections)
+    typer.echo(f"all together: {without.count} answers, left out of the fit {without.error:.3f}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.analysis.calibration import FITTED, Calibration, Example, fitted
-from agents.evaluation.fitting import fits, reliability
+from agents.evaluation.fitting import fits, reliability, together
 from tests.bench.confidence import kept
 
 EXAMPLES = kept()
@@ -48,6 +48,16 @@ def test_a_collection_is_judged_by_the_others_alone() -> None:
     assert found["b"].by == fitted(sure)
     assert (found["a"].left_out.error or 0.0) > (found["a"].today.error or 0.0)
     assert fits({"a": sure})["a"].by == FITTED
+
+
+def test_all_as_one_are_judged_by_the_others_parameters() -> None:
+    error = together(EXAMPLES).error
+    assert error is not None
+    assert error <= 0.1
+    sure = [Example(4.0, 0.5, right=True)] * 30
+    alone = together({"a": sure, "b": sure[:10]})
+    assert alone.count == 40
+    assert alone.error == pytest.approx(reliability(sure, fitted(sure[:10])).error, abs=0.02)
 
 
 def test_nobody_is_surer_than_verification_lets_him_be() -> None:
