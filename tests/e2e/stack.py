@@ -61,6 +61,11 @@ class RunningStack:
         assert done.exit_code == status, f"{arguments}: {done.exit_code}\n{done.output}"
         return [json.loads(line) for line in done.stdout.splitlines()]
 
+    def messages(self, topic: str) -> int:
+        """How many messages the topic holds."""
+        (topics,) = self.tocsin("topics")
+        return int(next(one["messages"] for one in topics if one["topic"] == topic))
+
     def state(self) -> StackState:
         state = read_state(self.data_dir)
         assert state is not None

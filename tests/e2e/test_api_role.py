@@ -85,10 +85,10 @@ def test_a_silence_given_over_http_silences(stack: RunningStack, admin: httpx.Cl
         "starts_at": (now - timedelta(hours=1)).isoformat(),
         "ends_at": (now + timedelta(hours=1)).isoformat(),
     }
-    before = _messages(stack, "audit")
+    before = stack.messages("audit")
     made = admin.post("/v1/silences", json=silence)
     assert made.status_code == 201, made.text
-    until(lambda: _messages(stack, "audit") > before, "the audit event")
+    until(lambda: stack.messages("audit") > before, "the audit event")
     number = iter(range(10_000))
 
     def is_silenced() -> bool:
@@ -110,11 +110,6 @@ def test_killed_it_comes_back_at_its_place_with_the_same_keys(
     stack.kill("api")
     assert url_of(stack) == place
     until(lambda: admin.get("/v1/me").status_code == 200, "the API")
-
-
-def _messages(stack: RunningStack, topic: str) -> int:
-    (topics,) = stack.tocsin("topics")
-    return int(next(one["messages"] for one in topics if one["topic"] == topic))
 
 
 def test_the_log_of_the_role_is_one_line_a_request(stack: RunningStack, admin: httpx.Client) -> None:

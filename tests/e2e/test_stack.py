@@ -86,11 +86,6 @@ def _dead_letters(stack: RunningStack, tenant: str) -> list[dict[str, Any]]:
     return stack.tocsin("dlq", "list", "--tenant", tenant, "--limit", "1000")
 
 
-def _messages(stack: RunningStack, topic: str) -> int:
-    (topics,) = stack.tocsin("topics")
-    return int(next(one["messages"] for one in topics if one["topic"] == topic))
-
-
 def test_everything_runs(stack: RunningStack) -> None:
     (state,) = stack.tocsin("status")
     assert {one["name"] for one in state["processes"]} >= {"redis", "clickhouse", *ROLES}
@@ -163,13 +158,13 @@ async def _produce(stack: RunningStack, made: list[RawAlarm]) -> None:
 
 def test_each_malformed_alarm_is_a_dead_letter_and_each_other_is_decided(stack: RunningStack) -> None:
     made = list(raw_alarms("bulk", 1_000, 100, PAST))
-    decided = _messages(stack, "alarms.changed")
+    decided = stack.messages("alarms.changed")
     asyncio.run(_produce(stack, made))
     wanted = Counter(one.reason for one in made if one.reason)
     assert wanted.total() == 100
     assert len(WAYS) == 10
     until(lambda: len(_dead_letters(stack, "bulk")) >= 100, "the dead letters")
-    until(lambda: _messages(stack, "alarms.changed") >= decided + 900, "the decisions")
+    until(lambda: stack.messages("alarms.changed") >= decided + 900, "the decisions")
     (proof,) = stack.tocsin("verify", "--settle", "90")
     assert proof["holds"]
     assert proof["messages"]["alarms.changed"] == decided + 900

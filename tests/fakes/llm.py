@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ from agents.llm.providers.chat import OpenAiChat
 from agents.llm.providers.config import ProviderConfig
 from agents.llm.roles import WRITER
 
-__all__ = ["REPORT", "Bench", "HandClock", "provider_config", "running_gateway", "until", "writer_call"]
+__all__ = ["REPORT", "Bench", "HandClock", "provider_config", "running_gateway", "writer_call"]
 
 REPORT: dict[str, Any] = {
     "headline": "cart: connection pool exhausted",
@@ -110,10 +110,3 @@ async def running_gateway(
         yield Bench(gateway, budget, kept, clock, slept)
     finally:
         await gateway.aclose()
-
-
-async def until(condition: Callable[[], bool], deadline_s: float = 30.0) -> None:
-    """Wait for something in another thread or process to become true. Raises TimeoutError."""
-    async with asyncio.timeout(deadline_s):
-        while not condition():  # noqa: ASYNC110 - the other side has no event of this loop
-            await asyncio.sleep(0.01)

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import pytest
 
+from infra.runtime.clock import SystemClock
 from schemas.codec import decode
 from schemas.events import AlarmChanged, AlarmRaw, ChangeRaw, KpiBatch
 from schemas.outcomes import Done, Outcome, Rejected
@@ -32,8 +33,9 @@ from streams.triage_worker import run_triage
 from tests.fakes.apache import ApacheCluster
 from tests.fakes.events import alarm
 from tests.fakes.triage_process import quick_joins, triage_deps, triage_settings
+from tests.fakes.waiting import until
 from tests.integration.streams.detect.test_detect_role import LENGTH, SHIFT_AT, Site, shifted
-from tests.integration.streams.jobs.parts import Buried, SystemClock, change, until
+from tests.integration.streams.jobs.parts import Buried, change
 from tests.integration.streams.jobs.test_landing import RULES, Marks, Tables
 from tests.kafka.holes import compacting_topic, cut_off, in_transactions, messages_of, until_compacted
 

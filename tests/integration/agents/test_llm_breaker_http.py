@@ -10,8 +10,9 @@ import pytest
 from agents.llm.gateway import GatewayPolicy
 from agents.llm.outcomes import Answered, Deterministic, DeterministicReason
 from agents.llm.retry import RetryPolicy
-from tests.fakes.llm import REPORT, Bench, provider_config, running_gateway, until, writer_call
+from tests.fakes.llm import REPORT, Bench, provider_config, running_gateway, writer_call
 from tests.fakes.openai_server import Answer, Held, Recorded, Status, start_openai_server, structured
+from tests.fakes.waiting import until
 
 POLICY = GatewayPolicy(retry=RetryPolicy(max_attempts=1), failures_to_open=2, cooldown_s=30.0)
 

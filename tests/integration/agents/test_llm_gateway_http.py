@@ -17,7 +17,7 @@ from agents.llm.outcomes import Answered, Deterministic, DeterministicReason, Re
 from agents.llm.providers.config import StructuredMethod
 from agents.llm.retry import RetryPolicy
 from schemas.events.ledger import Usage
-from tests.fakes.llm import REPORT, provider_config, running_gateway, until, writer_call
+from tests.fakes.llm import REPORT, provider_config, running_gateway, writer_call
 from tests.fakes.openai_server import (
     Answer,
     CutStream,
@@ -31,6 +31,7 @@ from tests.fakes.openai_server import (
     start_openai_server,
     structured,
 )
+from tests.fakes.waiting import until
 
 ONCE = GatewayPolicy(retry=RetryPolicy(max_attempts=1))
 

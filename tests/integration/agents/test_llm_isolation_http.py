@@ -15,8 +15,9 @@ from agents.llm.attempt import AttemptOutcome
 from agents.llm.gateway import GatewayPolicy
 from agents.llm.outcomes import Answered, Deterministic, DeterministicReason
 from infra.runtime.sql import SqlJournal, open_database
-from tests.fakes.llm import REPORT, provider_config, running_gateway, until, writer_call
+from tests.fakes.llm import REPORT, provider_config, running_gateway, writer_call
 from tests.fakes.openai_server import Held, Status, start_openai_server, structured
+from tests.fakes.waiting import until
 
 
 async def test_the_environment_changes_neither_address_nor_headers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from typing import TypeVar
 from infra.local.clock import Clock
 from infra.local.events import ProcessEvent
 from infra.local.process import ProcessSpec
+from infra.local.supervisor import Supervisor
 
 E = TypeVar("E", bound=object)
 
@@ -84,3 +87,10 @@ def eventually(condition: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def kill(supervisor: Supervisor, name: str) -> None:
+    """Kill -9 one of its processes."""
+    (pid,) = (process.pid for process in supervisor.processes if process.name == name)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)

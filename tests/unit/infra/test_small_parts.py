@@ -9,7 +9,6 @@ import random
 import signal
 import stat
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -25,7 +24,6 @@ from infra.local.ports import PortBook
 from infra.local.procfs import is_alive, marked_processes, start_ticks
 from infra.local.redis_server import redis_binary, redis_spec, redis_url, write_redis_config
 from infra.local.stop_request import StopRequest, stop_on_signals
-from infra.local.tether import tethered
 from schemas.errors import ConfigurationError
 from tests.unit.infra.process_parts import SLEEP, eventually, python
 
@@ -201,28 +199,6 @@ def test_only_processes_with_the_folders_mark_are_swept(tmp_path: Path) -> None:
         for child in children:
             child.kill()
             child.wait()
-
-
-def test_a_tethered_command_says_what_it_cannot_run() -> None:
-    done = subprocess.run(tethered(["/no/such/program"]), capture_output=True, text=True, check=False)
-    assert done.returncode == 127
-    assert done.stderr == "/no/such/program: No such file or directory\n"
-
-
-def test_a_command_whose_parent_is_gone_already_does_not_run() -> None:
-    argv = list(tethered(["echo", "ran"]))
-    argv[argv.index(str(os.getpid()))] = "1"
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-
-
-def test_a_tethered_command_gets_its_arguments_as_they_are() -> None:
-    words = ["a b", "", "ü", "--flag"]
-    code = "import sys; print(sys.argv[1:])"
-    done = subprocess.run(
-        tethered([sys.executable, "-c", code, *words]), capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == str(words)
 
 
 class Stuck(random.Random):

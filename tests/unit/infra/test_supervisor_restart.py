@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import signal
 from dataclasses import replace
@@ -15,7 +14,7 @@ from infra.local.process import ProcessSpec
 from infra.local.stop_request import StopRequest
 from infra.local.supervisor import Supervisor
 from schemas.errors import IntegrityError, UnavailableError
-from tests.unit.infra.process_parts import DIE_ON_GO, EventLog, FakeClock, sleeper
+from tests.unit.infra.process_parts import DIE_ON_GO, EventLog, FakeClock, kill, sleeper
 
 _POLICY = RestartPolicy(base_s=1.0, cap_s=8.0, max_attempts=5, stable_after_s=30.0)
 
@@ -28,16 +27,10 @@ def _doomed(folder: Path) -> ProcessSpec:
     return sleeper(folder, "doomed", code=DIE_ON_GO.format(go=str(folder / "go")))
 
 
-def _kill(supervisor: Supervisor, name: str) -> None:
-    (pid,) = (process.pid for process in supervisor.processes if process.name == name)
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-
-
 async def test_a_killed_process_is_started_again_and_told_about(tmp_path: Path) -> None:
     log, clock = EventLog(), FakeClock()
     async with _supervisor(log, clock, sleeper(tmp_path, "worker")) as supervisor:
-        _kill(supervisor, "worker")
+        kill(supervisor, "worker")
         await log.until(lambda: len(log.of(Ready)) == 2)
         (state,) = supervisor.processes
 
@@ -67,7 +60,7 @@ async def test_having_run_stably_starts_the_count_anew(tmp_path: Path) -> None:
     log, clock = EventLog(), FakeClock()
     async with _supervisor(log, clock, sleeper(tmp_path, "worker")) as supervisor:
         for times in range(1, 9):
-            _kill(supervisor, "worker")
+            kill(supervisor, "worker")
             clock.t += _POLICY.stable_after_s
             await log.until(lambda times=times: len(log.of(Ready)) == times + 1)  # type: ignore[misc]  # bound now
 
@@ -92,7 +85,7 @@ async def test_what_depends_on_a_memory_only_process_is_restarted_after_it(tmp_p
     )
     async with _supervisor(log, clock, *specs) as supervisor:
         clock.t += 1  # the role is older than the broker's death
-        _kill(supervisor, "broker")
+        kill(supervisor, "broker")
         await log.until(lambda: len(log.of(Ready, "role")) == 2)
 
     order = [(type(e), e.name) for e in log.events]
@@ -106,7 +99,7 @@ async def test_what_depends_on_a_process_with_a_memory_stays(tmp_path: Path) -> 
     specs = (sleeper(tmp_path, "redis"), sleeper(tmp_path, "role", "redis"))
     async with _supervisor(log, clock, *specs) as supervisor:
         clock.t += 1
-        _kill(supervisor, "redis")
+        kill(supervisor, "redis")
         await log.until(lambda: len(log.of(Ready, "redis")) == 2)
 
     assert len(log.of(Started, "role")) == 1
@@ -128,7 +121,7 @@ async def test_after_ready_runs_again_after_a_restart(tmp_path: Path) -> None:
         after_ready=create_topics,
     )
     async with supervisor:
-        _kill(supervisor, "broker")
+        kill(supervisor, "broker")
         await log.until(lambda: len(log.of(Ready)) == 2)
 
     assert prepared == ["broker", "broker"]
@@ -159,7 +152,7 @@ async def test_a_hook_that_fails_at_a_restart_counts_as_a_failed_start(tmp_path:
         after_ready=after,
     )
     async with supervisor:
-        _kill(supervisor, "role")
+        kill(supervisor, "role")
         await log.until(lambda: len(log.of(Ready)) == 2)
 
     assert [e.because for e in log.of(Restarting)] == [
@@ -176,7 +169,7 @@ async def test_a_dependent_waits_for_what_it_needs_before_it_is_restarted(tmp_pa
     async with _supervisor(log, clock, broker, sleeper(tmp_path, "role", "doomed")) as supervisor:
         (tmp_path / "go").touch()
         await log.until(lambda: bool(log.of(GaveUp)))
-        _kill(supervisor, "role")
+        kill(supervisor, "role")
         await log.until(lambda: bool(log.of(Restarting, "role")))
         status = {process.name: process.status for process in supervisor.processes}
 
@@ -201,7 +194,7 @@ async def test_a_defect_in_after_ready_surfaces_in_run(tmp_path: Path) -> None:
         after_ready=breaks_later,
     )
     async with asyncio.timeout(60), supervisor:
-        _kill(supervisor, "broker")
+        kill(supervisor, "broker")
         with pytest.raises(IntegrityError, match="contradicts itself"):
             await supervisor.run()
 

@@ -64,3 +64,12 @@ def test_a_missing_command_ends_with_127_and_its_name() -> None:
 
 def test_the_status_of_the_command_is_passed_on() -> None:
     assert subprocess.run(tethered(python("raise SystemExit(7)")), check=False).returncode == 7
+
+
+def test_a_tethered_command_gets_its_arguments_as_they_are() -> None:
+    words = ["a b", "", "ü", "--flag"]
+    code = "import sys; print(sys.argv[1:])"
+    done = subprocess.run(
+        tethered([sys.executable, "-c", code, *words]), capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str(words)

@@ -20,7 +20,7 @@ from schemas.errors import (
     TocsinError,
     UnavailableError,
 )
-from tests.unit.infra_cli.test_remote_contexts import KeptInMemory
+from tests.fakes.keyrings import KeptInMemory
 
 FAR = "https://tocsin.example.com"
 KEY = "tocsin_live_aaaa_bbbb_cccc"
@@ -34,13 +34,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def ring(monkeypatch: pytest.MonkeyPatch) -> KeptInMemory:
-    made = KeptInMemory()
-    monkeypatch.setattr(keyring, "get_keyring", lambda: made)
-    return made
 
 
 @pytest.fixture

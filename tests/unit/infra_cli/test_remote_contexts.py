@@ -21,39 +21,14 @@ from infra.cli.remote.key_places import forget_in_keyring, keep_in_keyring, read
 from infra.cli.remote.place import Asked, Endpoint, elsewhere, of_stack
 from infra.runtime.settings import Settings
 from schemas.errors import ConfigurationError, InvalidRequestError, NotFoundError, UnavailableError
+from tests.fakes.keyrings import KeptInMemory
 
 FAR = "https://tocsin.example.com"
-
-
-class KeptInMemory(keyring.backend.KeyringBackend):
-    """A keyring as an operating system's, for one test."""
-
-    priority = 1.0
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # keyring says no types here
-        self.kept: dict[tuple[str, str], str] = {}
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[service, username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        del self.kept[service, username]
 
 
 class Locked(KeptInMemory):
     def get_password(self, service: str, username: str) -> str | None:
         raise keyring.errors.KeyringLocked("the user said no")
-
-
-@pytest.fixture
-def ring(monkeypatch: pytest.MonkeyPatch) -> KeptInMemory:
-    made = KeptInMemory()
-    monkeypatch.setattr(keyring, "get_keyring", lambda: made)
-    return made
 
 
 @pytest.fixture

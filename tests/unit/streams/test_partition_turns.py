@@ -11,6 +11,7 @@ from itertools import groupby
 
 import pytest
 
+from infra.runtime.clock import SystemClock
 from schemas.codec import encode
 from schemas.errors import UnknownSchemaError
 from schemas.events import Event
@@ -22,7 +23,7 @@ from streams.jobs.partition_lander import LandingTools, PartitionLander
 from streams.messages import LandedMessage, Message, Partition
 from tests.fakes.events import alarm
 from tests.fakes.full_events import change
-from tests.integration.streams.jobs.parts import Buried, SystemClock
+from tests.integration.streams.jobs.parts import Buried
 
 _EACH = 500
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import signal
 from dataclasses import replace
@@ -21,7 +20,7 @@ from infra.local.process import ProcessSpec
 from infra.local.stack import StackPlan, build_stack
 from infra.local.supervisor import Supervisor
 from schemas.errors import ConfigurationError
-from tests.unit.infra.process_parts import EventLog
+from tests.unit.infra.process_parts import EventLog, kill
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
@@ -47,12 +46,6 @@ async def _consume(bootstrap: str, topic: str, count: int) -> list[int]:
         return [int((await consumer.getone()).value) for _ in range(count)]
 
 
-def _kill(supervisor: Supervisor, name: str) -> None:
-    (pid,) = (process.pid for process in supervisor.processes if process.name == name)
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-
-
 async def test_its_log_survives_kill_9_and_a_new_start(tmp_path: Path, apache_jars: Path) -> None:
     ports = PortBook(random.SystemRandom())
     topic, log = f"local-{uuid4().hex}", EventLog()
@@ -67,7 +60,7 @@ async def test_its_log_survives_kill_9_and_a_new_start(tmp_path: Path, apache_ja
     async with Supervisor([first], on_event=log, rng=random.Random(1)) as supervisor:
         await _create(bootstrap, topic, 1)
         await _produce(bootstrap, topic, range(_COUNT))
-        _kill(supervisor, "broker")
+        kill(supervisor, "broker")
         await log.until(lambda: len(log.of(Ready)) == 2)
         assert await _consume(bootstrap, topic, _COUNT) == list(range(_COUNT))
         await _produce(bootstrap, topic, range(_COUNT, _COUNT + 10))
@@ -97,7 +90,7 @@ async def test_three_nodes_serve_on_while_one_is_killed_and_comes_back(
     async with Supervisor(stack.specs, on_event=log, rng=random.Random(1)) as supervisor:
         await _create(bootstrap, topic, 3)
         await _produce(bootstrap, topic, range(_COUNT // 2))
-        _kill(supervisor, "broker-2")
+        kill(supervisor, "broker-2")
         await _produce(bootstrap, topic, range(_COUNT // 2, _COUNT))
         await log.until(lambda: len(log.of(Ready, "broker-2")) == 2)
         assert await _consume(bootstrap, topic, _COUNT) == list(range(_COUNT))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +18,6 @@ from schemas.metrics import (
     DETECTOR_SERIES,
     KPI_SAMPLES,
     STAGE_SECONDS,
-    Metric,
 )
 from schemas.topics import topic_of
 from streams.admin import open_admin
@@ -30,6 +29,8 @@ from streams.jobs.attempts import RetryPolicy
 from streams.kafka import KafkaSettings
 from streams.producer import EventProducer, open_producer
 from streams.reader import ReadEvent, open_reader
+from tests.fakes.totals import Totals
+from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.broker
 
@@ -50,22 +51,6 @@ class Clock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-
-
-@dataclass
-class Seen:
-    """A Recorder that adds up."""
-
-    totals: dict[str, float] = field(default_factory=dict)
-
-    def count(self, metric: Metric, amount: float = 1, **labels: str) -> None:
-        self.totals[metric.name] = self.totals.get(metric.name, 0) + amount
-
-    def gauge(self, metric: Metric, value: float, **labels: str) -> None:
-        self.totals[metric.name] = value
-
-    def observe(self, metric: Metric, value: float, **labels: str) -> None:
-        self.count(metric)
 
 
 @dataclass
@@ -114,18 +99,12 @@ def shifted(start: datetime, service: str = "cart") -> list[KpiBatch]:
     ]
 
 
-async def until(condition: Callable[[], bool], deadline_s: float = 60.0) -> None:
-    async with asyncio.timeout(deadline_s):
-        while not condition():  # noqa: ASYNC110 - conditions are about other tasks' states
-            await asyncio.sleep(0.02)
-
-
 @dataclass
 class Site:
     settings: KafkaSettings
     producer: EventProducer
     clock: Clock = field(default_factory=Clock)
-    seen: Seen = field(default_factory=Seen)
+    seen: Totals = field(default_factory=Totals)
     start: datetime = field(default_factory=lambda: datetime.now(UTC) - timedelta(seconds=LENGTH))
 
     @contextlib.asynccontextmanager

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -10,16 +8,6 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from schemas.events import ChangeRaw
 from streams.kafka import KafkaSettings, make_consumer
 from streams.messages import Message
-
-DEADLINE_S = 60.0
-
-
-class SystemClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 @dataclass
@@ -55,13 +43,6 @@ class Bench:
             return {place.partition: await consumer.committed(place) or 0 for place in places}
         finally:
             await consumer.stop()
-
-
-async def until(condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
-    """Wait for a condition, failing after a generous deadline."""
-    async with asyncio.timeout(deadline_s):
-        while not condition():  # noqa: ASYNC110 - conditions are about other tasks' and brokers' states
-            await asyncio.sleep(0.02)
 
 
 def change(number: int, service: str = "cart") -> ChangeRaw:

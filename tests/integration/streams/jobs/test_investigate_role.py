@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from infra.runtime.clock import SystemClock
 from schemas.events import InvestigationRequested, InvestigationStatus, RequestKind
 from schemas.outcomes import Done, Outcome
 from schemas.topics import topic_of
@@ -20,7 +21,8 @@ from streams.ports import Run
 from streams.producer import EventProducer, open_producer
 from streams.reader import ReadEvent, open_reader
 from tests.fakes.investigations import MemoryLease, MemoryMarkers, Scripted, request
-from tests.integration.streams.jobs.parts import Buried, SystemClock, until
+from tests.fakes.waiting import until
+from tests.integration.streams.jobs.parts import Buried
 
 pytestmark = pytest.mark.broker
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from infra.runtime.clock import SystemClock
 from schemas.errors import BudgetExceededError, InvalidEventError, UnavailableError
 from schemas.outcomes import Deferred, Done, Outcome, Rejected
 from streams.jobs.attempts import RetryPolicy
@@ -16,7 +17,8 @@ from streams.jobs.slots import Claim
 from streams.jobs.worker import JobWorker, Limits
 from streams.kafka import make_consumer
 from streams.messages import Message
-from tests.integration.streams.jobs.parts import Bench, Buried, SystemClock, until
+from tests.fakes.waiting import until
+from tests.integration.streams.jobs.parts import Bench, Buried
 
 pytestmark = pytest.mark.broker
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from infra.runtime.clock import SystemClock
 from schemas.errors import TerminalError, UnavailableError
 from schemas.events import ChangeRaw, Event, Evidence
 from schemas.topics import topic_of
@@ -18,7 +19,8 @@ from streams.kafka import KafkaSettings
 from streams.land import Lander, LandRules
 from streams.messages import LandedMessage
 from streams.producer import EventProducer, open_producer
-from tests.integration.streams.jobs.parts import Buried, SystemClock, change, until
+from tests.fakes.waiting import until
+from tests.integration.streams.jobs.parts import Buried, change
 
 pytestmark = pytest.mark.broker
 

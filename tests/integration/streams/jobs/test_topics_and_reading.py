@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from infra.runtime.clock import SystemClock
 from schemas.envelope import read_envelope
 from schemas.errors import NotFoundError, UnavailableError
 from schemas.events import ChangeRaw, DeadLetter
@@ -16,7 +17,8 @@ from streams.kafka import KafkaSettings, make_consumer
 from streams.messages import Message
 from streams.producer import open_producer
 from streams.reader import ReadEvent, TopicReader, Undecodable, open_reader
-from tests.integration.streams.jobs.parts import SystemClock, change, until
+from tests.fakes.waiting import until
+from tests.integration.streams.jobs.parts import change
 
 pytestmark = pytest.mark.broker
 

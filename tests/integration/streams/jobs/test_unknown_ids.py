@@ -15,7 +15,7 @@ import pytest
 from infra.runtime.clock import SystemClock
 from infra.runtime.schema_registry import RegistryAddress, RegistryPolicy, open_schemas_by_id
 from schemas.events import ChangeRaw, Event, KpiBatch, KpiSamples
-from schemas.metrics import DETECTOR_SERIES, KPI_SAMPLES, Metric
+from schemas.metrics import DETECTOR_SERIES, KPI_SAMPLES
 from schemas.registry import RegisteredSchema, SchemaRegistry, builtin_registry
 from schemas.topics import topic_of
 from streams.admin import open_admin
@@ -29,7 +29,9 @@ from streams.messages import LandedMessage
 from streams.producer import open_producer
 from streams.reader import ReadEvent, open_reader
 from tests.fakes.registry_server import RegistryServer, start_registry
-from tests.integration.streams.jobs.parts import Buried, change, until
+from tests.fakes.totals import Totals
+from tests.fakes.waiting import until
+from tests.integration.streams.jobs.parts import Buried, change
 
 pytestmark = pytest.mark.broker
 
@@ -61,19 +63,6 @@ class Tables:
 
 class NoMarks:
     async def advance(self, topic: str, partition: int, caught_up_to: datetime) -> None: ...
-
-
-@dataclass
-class Seen:
-    totals: dict[str, float] = field(default_factory=dict)
-
-    def count(self, metric: Metric, amount: float = 1, **labels: str) -> None:
-        self.totals[metric.name] = self.totals.get(metric.name, 0) + amount
-
-    def gauge(self, metric: Metric, value: float, **labels: str) -> None:
-        self.totals[metric.name] = value
-
-    def observe(self, metric: Metric, value: float, **labels: str) -> None: ...
 
 
 class NoPublisher:
@@ -180,7 +169,7 @@ def _batches() -> list[Event]:
 
 @asynccontextmanager
 async def _detecting(
-    kafka: KafkaSettings, server: RegistryServer, seen: Seen, office: Buried
+    kafka: KafkaSettings, server: RegistryServer, seen: Totals, office: Buried
 ) -> AsyncIterator[None]:
     stop = asyncio.Event()
     async with _schemas(server) as schemas:
@@ -208,12 +197,12 @@ async def test_detection_waits_for_it_when_it_handles_and_when_it_rebuilds(
 ) -> None:
     events = _batches()
     await _produce(kafka, registry, events)
-    seen, office = Seen(), Buried()
+    seen, office = Totals(), Buried()
     registry.ailing = [*AWAY]
     async with _detecting(kafka, registry, seen, office):
         await until(lambda: seen.totals.get(KPI_SAMPLES.name, 0) >= len(events))
 
-    later = Seen()
+    later = Totals()
     registry.ailing = [*AWAY]
     async with _detecting(kafka, registry, later, office):
         await until(lambda: later.totals.get(DETECTOR_SERIES.name, 0) >= 1)
@@ -227,7 +216,7 @@ async def test_detection_can_be_stopped_while_the_registry_is_away(
     kafka: KafkaSettings, registry: RegistryServer
 ) -> None:
     await _produce(kafka, registry, _batches())
-    seen, office = Seen(), Buried()
+    seen, office = Totals(), Buried()
     registry.ailing = [503] * 100_000
 
     async with _detecting(kafka, registry, seen, office):

@@ -19,7 +19,8 @@ from agents.llm.providers.config import ProviderConfig
 from agents.llm.providers.provider import Prompt, Reception
 from agents.llm.trial import Accounts, Failed, Got, Lane, NoBudget, Resting, Trial
 from schemas.errors import BudgetExceededError
-from tests.fakes.llm import HandClock, provider_config, until
+from tests.fakes.llm import HandClock, provider_config
+from tests.fakes.waiting import until
 
 PROMPT = Prompt("system", "user", WriterOutput, 100)
 
