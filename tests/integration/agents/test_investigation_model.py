@@ -155,7 +155,7 @@ async def test_a_hallucinated_cause_does_not_appear(claim: Callable[[str], Any],
 
     assert [one.service for one in report.causes] == ["cart"]
     assert report.mode == "gpt-4o"
-    assert report.causes[0].statement.startswith("cart cpu_usage spiked")
+    assert report.causes[0].statement.startswith("cart cpu_usage rose")
 
 
 async def test_a_claim_with_made_up_numbers_does_not_appear() -> None:
