@@ -6,7 +6,7 @@ In-memory adapters are in `agents.investigation.memory`. Every method that waits
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -40,7 +40,6 @@ __all__ = [
     "Denied",
     "Fetched",
     "Freshness",
-    "Gate",
     "History",
     "Landed",
     "Lease",
@@ -48,11 +47,9 @@ __all__ = [
     "Published",
     "Publisher",
     "QueryLimits",
-    "Queued",
     "Runbooks",
     "Standing",
     "Trouble",
-    "Turns",
     "Windows",
 ]
 
@@ -234,32 +231,6 @@ class Standing(Protocol):
     @property
     def taken_back(self) -> str:
         """Why it was taken back (its alarms cleared); empty while it stands. The run goes on, and the report notes it."""
-
-
-class Gate(Protocol):
-    """Bounds how many steps of all investigations work at a time. What waits for its data holds no place."""
-
-    @property
-    def full(self) -> bool:
-        """Whether a step that comes now has to queue."""
-
-    def place(self, request: InvestigationRequested) -> AbstractAsyncContextManager[None]:
-        """Return what waits for a place on entering and holds it until it is left."""
-
-
-class Queued(Protocol):
-    async def __call__(self, position: int, limit: int) -> None:
-        """Hear that one has to queue: 1 is next; `limit` is how many of the tenant work at a time."""
-
-
-class Turns(Protocol):
-    """Bounds how many investigations of one tenant work at a time, in all workers together.
-
-    One that waits for its data before it has begun to look does not count.
-    """
-
-    def place(self, request: InvestigationRequested, queued: Queued) -> AbstractAsyncContextManager[None]:
-        """Return what waits for a place on entering and holds it until it is left."""
 
 
 class BudgetLevel(StrEnum):

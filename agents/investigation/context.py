@@ -9,20 +9,19 @@ from agents.investigation.settings import InvestigationSettings
 from agents.investigation.turn import Turn
 from agents.knowledge.similarity import similarities
 from agents.llm.gateway import LlmGateway
+from agents.place_ports import Gate, Turns
 from agents.ports import (
     Admission,
     BudgetLevel,
     Cancellation,
     Clock,
     Freshness,
-    Gate,
     History,
     Lease,
     Likeness,
     Publisher,
     Runbooks,
     Standing,
-    Turns,
     Windows,
 )
 from schemas.events.investigation import InvestigationRequested

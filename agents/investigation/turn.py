@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from agents.ports import Queued, Turns
+from agents.place_ports import Queued, Turns
 from schemas.events.investigation import InvestigationRequested
 
 __all__ = ["Turn"]

@@ -18,7 +18,7 @@ __all__ = ["SharedFreshness", "WorkingSteps"]
 
 
 class WorkingSteps:
-    """Satisfies agents.ports.Gate: fair among tenants, then by priority, then the oldest request first.
+    """Satisfies agents.place_ports.Gate: fair among tenants, then by priority, then the oldest request first.
 
     The oldest first brings reports out one after the other; in turns, all would come at the end.
     """

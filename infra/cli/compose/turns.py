@@ -9,7 +9,8 @@ from typing import Protocol
 
 import structlog
 
-from agents.ports import Clock, Queued
+from agents.place_ports import Queued
+from agents.ports import Clock
 from schemas.errors import RetryableError
 from schemas.events import InvestigationRequested
 
@@ -43,7 +44,7 @@ class LimitOf(Protocol):
 
 
 class TenantTurns:
-    """Satisfies agents.ports.Turns."""
+    """Satisfies agents.place_ports.Turns."""
 
     def __init__(self, places: Places, limit_of: LimitOf, clock: Clock) -> None:
         self._places = places

@@ -17,7 +17,8 @@ from agents.investigation.memory import CollectingPublisher, memory_ports, reque
 from agents.investigation.nodes import gather_knowledge, gather_kpis, gather_topology, rank, verify
 from agents.investigation.outcomes import Reported
 from agents.investigation.run import Investigations
-from agents.ports import Landed, Queued
+from agents.place_ports import Queued
+from agents.ports import Landed
 from schemas.events.investigation import InvestigationRequested
 from tests.fakes.incident_data import bad_deploy
 from tests.fakes.incident_ports import CancelAfter, Landing, StepClock, quick, states_and_steps
