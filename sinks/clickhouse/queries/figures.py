@@ -40,10 +40,13 @@ class Compared:
     without: Sequence[Stretch] = ()
 
 
-_LEVELS: Final = """SELECT metric, labels_json, any(unit) AS unit,
-  quantileExactInclusiveIf(0.5)(value, {usual}) AS before,
-  quantileExactInclusiveIf(0.5)(value, {shifted}) AS after,
-  quantileExactInclusiveIf(0.9)(value, {shifted}) - quantileExactInclusiveIf(0.1)(value, {shifted}) AS spread_after{more}
+# Each span is a condition of its name.
+_LEVELS: Final = """WITH
+{spans}
+SELECT metric, labels_json, any(unit) AS unit,
+  quantileExactInclusiveIf(0.5)(value, usual) AS before,
+  quantileExactInclusiveIf(0.5)(value, shifted) AS after{yesterday},
+  quantileExactInclusiveIf(0.9)(value, shifted) - quantileExactInclusiveIf(0.1)(value, shifted) AS spread_after
 FROM (
   SELECT metric, labels_json, time, unit, value
   FROM kpis
@@ -55,7 +58,7 @@ WHERE isFinite(value)
 GROUP BY metric, labels_json"""
 
 _YESTERDAY: Final = """,
-  quantileExactInclusiveIf(0.5)(value, {then}) - quantileExactInclusiveIf(0.5)(value, {usual_then}) AS yesterday"""
+  quantileExactInclusiveIf(0.5)(value, then) - quantileExactInclusiveIf(0.5)(value, usual_then) AS yesterday"""
 
 _REPORTING: Final = """SELECT metric, labels_json, countIf(time < {start}) AS before, countIf(time >= {start}) AS since, max(time) AS last
 FROM (
@@ -93,28 +96,26 @@ def levels_query(compared: Compared, series: Series, shifted: Stretch, *, yester
 
     With `yesterday` also by how much it was off at the same time of the day before, about which the scope ends.
     """
-    earliest = compared.scope.start - _DAY if yesterday else compared.scope.start
     parts = _Parts()
-    usual = f"{_usual(compared, parts)}"
-    more = ""
+    spans = {
+        "usual": _usual(compared, parts),
+        "shifted": parts.between("shifted", shifted.since, shifted.until),
+    }
+    start = compared.scope.start
     if yesterday:
-        then = parts.between("then", shifted.since - _DAY, shifted.until - _DAY)
-        before_then = parts.between(
-            "usual_then", compared.scope.start - _DAY, compared.start - _DAY - _MICROSECOND
-        )
-        more = _YESTERDAY.format(then=then, usual_then=before_then)
-    scope = Scope(compared.scope.tenant, earliest, compared.scope.end)
+        spans["then"] = parts.between("then", shifted.since - _DAY, shifted.until - _DAY)
+        spans["usual_then"] = parts.between("usual_then", start - _DAY, compared.start - _DAY - _MICROSECOND)
+        start -= _DAY
     where = both(
-        bounds(scope, "time"),
+        bounds(Scope(compared.scope.tenant, start, compared.scope.end), "time"),
         equal("service", series.service),
         equal("metric", series.metric),
         equal("labels_json", _canonical(series.labels)),
     )
     sql = _LEVELS.format(
-        usual=usual,
-        shifted=parts.between("shifted", shifted.since, shifted.until),
-        more=more,
-        where=where.sql,
+        spans=",\n".join(f"  {condition} AS {name}" for name, condition in spans.items()),
+        yesterday=_YESTERDAY if yesterday else "",
+        where=_indented(where.sql),
     )
     return Query("levels", sql, {**where.parameters, **parts.parameters})
 
@@ -123,7 +124,7 @@ def reporting_query(compared: Compared, service: str) -> Query:
     """Return the query for how often each series of a service was reported before and since `start`, and last."""
     parts = _Parts()
     where = both(bounds(compared.scope, "time"), equal("service", service))
-    sql = _REPORTING.format(start=parts.instant("from", compared.start), where=where.sql)
+    sql = _REPORTING.format(start=parts.instant("from", compared.start), where=_indented(where.sql))
     return Query("reporting", sql, {**where.parameters, **parts.parameters})
 
 
@@ -136,8 +137,12 @@ def lines_query(scope: Scope, service: str, template: str, since: datetime) -> Q
     where = both(bounds(scope, "at"), equal("service", service))
     words = tuple(word for word in _GAPS.split(template) if word)
     held = "arrayAll(word -> positionCaseInsensitiveUTF8(message, word) > 0, {words:Array(String)})"
-    sql = _LINES.format(since=parts.instant("since", since), where=f"{where.sql}\n    AND {held}")
+    sql = _LINES.format(since=parts.instant("since", since), where=_indented(f"{where.sql}\n  AND {held}"))
     return Query("lines", sql, {**where.parameters, **parts.parameters, "words": words})
+
+
+def _indented(condition: str) -> str:
+    return condition.replace("\n", "\n  ")
 
 
 def _canonical(labels: Mapping[str, str]) -> str:
@@ -149,7 +154,7 @@ def _usual(compared: Compared, parts: _Parts) -> str:
     kept = [parts.between("usual", compared.scope.start, compared.start - _MICROSECOND)]
     for number, span in enumerate(compared.without):
         kept.append(f"NOT ({parts.between(f'without_{number}', span.since, span.until - _MICROSECOND)})")
-    return " AND ".join(kept)
+    return f"({' AND '.join(kept)})"
 
 
 class _Parts:
