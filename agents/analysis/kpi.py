@@ -74,10 +74,25 @@ def _surroundings(kpis: Sequence[KpiSeries], shifts: Sequence[Shift]) -> dict[st
         service = shift.series.service
         if shift.nature.kind is CauseKind.LATENCY and not shift.nature.client:
             slowest[service] = max(slowest.get(service, shift), shift, key=lambda s: s.before)
+    apart = _apart(kpis)
     return {
-        service: Surroundings(service in within, slowest.get(service))
+        service: Surroundings(service in within, slowest.get(service), apart.get(service, {}))
         for service in {shift.series.service for shift in shifts}
     }
+
+
+def _apart(kpis: Sequence[KpiSeries]) -> dict[str, dict[str, list[str]]]:
+    """By service and metric the labels whose values are not the same in all its series."""
+    several: dict[tuple[str, str], list[Mapping[str, str]]] = {}
+    for one in kpis:
+        several.setdefault((one.service, one.metric), []).append(one.labels)
+    found: dict[str, dict[str, list[str]]] = {}
+    for (service, metric), told in several.items():
+        keys = sorted({key for labels in told for key in labels}) if len(told) > 1 else []
+        found.setdefault(service, {})[metric] = [
+            key for key in keys if len({labels.get(key) for labels in told}) > 1
+        ]
+    return found
 
 
 def _discount_load(shifts: Sequence[Shift]) -> list[Judged]:

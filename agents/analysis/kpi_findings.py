@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from agents.analysis.metrics import OUTWARD, is_share, nature_of
 from agents.analysis.onsets import Onset
 from agents.analysis.shapes import plateau, trending
 from agents.analysis.shifts import Shift
-from agents.analysis.signals import FloatArray, Window
+from agents.analysis.signals import FloatArray, KpiSeries, Window
 from agents.analysis.spread import Spread
 from agents.analysis.words import clock, figure, from_to, in_unit, times_as_much
 
@@ -42,10 +42,19 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a finding says of a series beyond itself: is its service measured within, and that one's slowest answers."""
+    """What a finding says of a series beyond itself: is its service measured within, and that one's slowest answers.
+
+    `apart` has the labels that tell a metric's series apart, of metrics that have several.
+    """
 
     instrumented: bool = True
     slowest: Shift | None = None
+    apart: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def name(self, series: KpiSeries) -> str:
+        """`cart cpu_usage`, or `cart cpu_usage (pod=a)` where other pods of it are measured too."""
+        labels = ", ".join(f"{key}={series.labels.get(key, '')}" for key in self.apart.get(series.metric, ()))
+        return f"{series.service} {series.metric}{f' ({labels})' if labels else ''}"
 
 
 def shift_finding(
@@ -60,7 +69,7 @@ def shift_finding(
         service=series.service,
         indicator=series.metric,
         subject=f"{series.service}|{series.metric}|{kind}",
-        statement=_sentence(judged, kind, onset.at),
+        statement=_sentence(judged, kind, onset.at, about.name(series)),
         score=judged.score,
         onset=onset.at,
         direction=shift.direction,
@@ -87,7 +96,7 @@ def spread_finding(shift: Shift, spread: Spread, about: Surroundings, window: Wi
         indicator=series.metric,
         subject=f"{series.service}|{series.metric}|{FindingKind.VARIANCE_CHANGE}",
         statement=(
-            f"{series.service} {series.metric} {how} than before: most of its samples were within {told} of "
+            f"{about.name(series)} {how} than before: most of its samples were within {told} of "
             f"each other, from {clock(spread.since)} on"
         ),
         score=spread.score,
@@ -171,12 +180,12 @@ _VERBS = {
 }
 
 
-def _sentence(judged: Judged, kind: FindingKind, onset: float) -> str:
+def _sentence(judged: Judged, kind: FindingKind, onset: float, name: str) -> str:
     shift, series = judged.shift, judged.shift.series
     up, down = _VERBS.get(kind, ("rose", "fell"))
     share = series.unit == "1" and is_share(series.metric)
     text = (
-        f"{series.service} {series.metric} {up if shift.direction > 0 else down} "
+        f"{name} {up if shift.direction > 0 else down} "
         f"{from_to(shift.before, shift.after, series.unit, share=share)}"
         f"{times_as_much(shift.before, shift.after)} at {clock(onset)}"
     )

@@ -370,6 +370,14 @@ def test_of_series_of_one_name_the_strongest_is_told() -> None:
         assert finding.data["after"] == 30.0
 
 
+def test_of_series_of_one_name_it_is_told_which_one_moved() -> None:
+    calm, loud = (series("cpu", 10.0, to, pod=pod, zone="z") for to, pod in ((10.0, "a"), (40.0, "b")))
+    finding = the_finding(calm, loud)
+    assert finding.statement == "cart cpu (pod=b) rose from 10 to 40 (4.0x) at 00:06:40"
+    assert finding.data["labels"] == '{"pod": "b", "zone": "z"}'
+    assert the_finding(loud).statement == "cart cpu rose from 10 to 40 (4.0x) at 00:06:40"
+
+
 def test_huge_and_tiny_values_are_told_finitely() -> None:
     for level in (1e-300, 1e300):
         finding = the_finding(series("memory_bytes", level, 1.5 * level))
