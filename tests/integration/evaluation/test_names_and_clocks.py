@@ -23,7 +23,6 @@ PLAYED = (
     "slow-dependency",
     "bad-deploy",
     "crash",
-    "culprit-ahead",
     "culprit-not-measured",
     "no-topology",
     "calm",
@@ -73,6 +72,15 @@ async def test_who_is_called_is_read_from_lines_whatever_names_are_made_of(form:
     data = play(scenario, 1).data
     plain = await told(data, recorded=False)
     assert gist(await told(renamed(data, form.format), recorded=False)) == gist(plain, form.format)
+
+
+async def test_a_culprit_whose_clock_is_ahead_is_named_among_clocks_that_are_all_further_ahead() -> None:
+    """Where they are all behind nothing is proven: what lands late may have been long on its way."""
+    data = play(next(one for one in SCENARIOS if one.name == "culprit-ahead"), 5).data
+    plain = await told(data, recorded=False)
+    assert any(one.kind == "disk" for one in plain.causes[:1])
+    assert gist(await told(renamed(data, mirrored), recorded=False)) == gist(plain, mirrored)
+    assert gist(await told(moved(data, SHIFTS[1]), recorded=False)) == gist(plain)
 
 
 @pytest.fixture(scope="module")
