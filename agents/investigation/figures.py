@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
+from agents.investigation.number_words import spelled
 from schemas.events.evidence import Evidence
 
 __all__ = ["Figures", "unsupported"]
@@ -47,6 +48,10 @@ class Figures:
             for scaled in (number, abs(number), number * 100.0 if abs(number) <= 1.0 else number)
         )
 
+    def hold_words(self, said: str, value: float) -> bool:
+        """Return whether a number in words stands in the evidence, verbatim or in digits."""
+        return said.lower() in self._text.lower() or self.hold(f"{value:.15g}")
+
     def _verbatim(self, token: str) -> bool:
         """Whether it stands there by itself: 42 is not in 10:42:10, but 10:42 is."""
         beside, after = (r"\d:", r"\d") if ":" in token else (r"\d.:/-", r"\d|[.:/-]\d")
@@ -54,9 +59,11 @@ class Figures:
 
 
 def unsupported(text: str, figures: Figures) -> tuple[str, ...]:
-    """Return the numbers of the text that stand in no evidence, in order."""
+    """Return the numbers of the text that stand in no evidence, in order, those in digits before those in words."""
     plain = _LABEL.sub(" ", text)
-    return tuple(token for token in _TOKEN.findall(plain) if not figures.hold(token))
+    digits = (token for token in _TOKEN.findall(plain) if not figures.hold(token))
+    words = (said for said, value in spelled(plain) if not figures.hold_words(said, value))
+    return (*digits, *words)
 
 
 def _rounding(token: str) -> float:

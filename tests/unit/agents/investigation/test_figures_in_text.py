@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from agents.analysis.words import figure
 from agents.investigation.figures import Figures, unsupported
+from agents.investigation.number_words import spelled
 from tests.fakes.evidence import evidence
 
 
@@ -108,3 +109,50 @@ def test_what_our_own_sentences_say_of_a_number_is_always_held(value: float) -> 
 @given(st.integers(20, 10**6), st.floats(1.06, 10.0))
 def test_a_number_far_from_all_evidence_is_never_held(value: int, factor: float) -> None:
     assert not holds(f"it rose to {round(value * factor) + 1} then", value=value)
+
+
+@pytest.mark.parametrize(
+    ("told", "value"),
+    [
+        ("it failed ninety-five percent of calls", 95),
+        ("ninety five per cent", 95),
+        ("it rose tenfold", 10),
+        ("Twenty pods", 20),
+        ("two hundred and fifty requests", 250),
+        ("three thousand two hundred and ten lines", 3210),
+        ("two dozen services", 24),
+        ("one and a half million", 1e6),
+        ("thousands of users", 1000),
+        ("latency tripled", 3),
+        ("traffic halved", 0.5),
+        ("five times as slow", 5),
+        ("FORTY", 40),
+    ],
+)
+def test_a_number_in_words_is_asked_for_as_one_in_digits(told: str, value: float) -> None:
+    assert [read for _, read in spelled(told)] == [value]
+    assert holds(told, seen=value)
+    assert not holds(told, seen=value * 7.3)
+    assert holds(told, told)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "one of them",
+        "the two services",
+        "someone often attends to weight",
+        "seventh",
+        "milliontown",
+        "a second try",
+    ],
+)
+def test_a_small_number_or_a_part_of_a_word_is_no_figure(told: str) -> None:
+    assert list(spelled(told)) == []
+    assert unsupported(told, Figures([])) == ()
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text(alphabet="abcdefghinorstuvwxy -", max_size=80))
+def test_any_text_is_read(told: str) -> None:
+    assert all(value >= 0 for _, value in spelled(told))
