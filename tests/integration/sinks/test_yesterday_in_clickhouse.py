@@ -94,6 +94,9 @@ async def test_the_same_time_of_the_day_before_is_read_and_explains_what_it_did_
     assert (daily.score or 0.0) == pytest.approx((alone.score or 0.0) / 4, rel=0.2)
     assert "as it did at that time the day before" in daily.statement
     shown = await clickhouse.query(Query("shown", daily.query))
-    days = [row["times_ms"] for row in shown.rows if (row["service"], row["metric"]) == key]
-    assert len(days) == 2
-    assert max(min(day) for day in days) - min(min(day) for day in days) >= (DAY - 60) * 1000
+    (row,) = shown.rows
+    data = json.loads(daily.data)
+    assert data["yesterday"] == pytest.approx(data["after"] - data["before"], rel=0.1)
+    assert {name: row[name] for name in ("before", "after", "yesterday")} == pytest.approx(
+        {name: data[name] for name in ("before", "after", "yesterday")}
+    )
