@@ -43,6 +43,7 @@ _COLOURS = {
     Severity.CLEARED: "green",
 }
 _ALARMS_SHOWN = 6
+_DETECTED_SHOWN = 8
 _EVIDENCE_SHOWN = 8
 _NOTABLE = 1.0
 
@@ -53,11 +54,12 @@ class Screen:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._alarms = 0
+        self._detections = 0
         self._known: set[str] = set()
         self._findings: dict[str, int] = {}
 
     def act(self, number: int, title: str) -> None:
-        self._alarms = 0
+        self._alarms = self._detections = 0
         self._console.print()
         self._console.rule(f"[bold]{number}. {title}", align="left")
 
@@ -125,8 +127,13 @@ class Screen:
 
     def _detected(self, change: AlarmChanged) -> None:
         """Show what online detection raised: the shop's own alarms were shown when they were sent."""
-        if change.source == "detect" and change.decision is Decision.OPENED:
+        if change.source != "detect" or change.decision is not Decision.OPENED:
+            return
+        self._detections += 1
+        if self._detections <= _DETECTED_SHOWN:
             self._line(change.occurred_at, f"[yellow]detected[/]  {plain(change.summary or change.name)}")
+        elif self._detections == _DETECTED_SHOWN + 1:
+            self.say("              ... and more metrics, see the incident")
 
     def _incident(self, incident: Incident) -> None:
         count = f"{many(incident.alarm_count, 'alarm')}, {many(len(incident.services), 'service')}"

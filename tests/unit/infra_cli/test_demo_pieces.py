@@ -20,6 +20,7 @@ from schemas.errors import UnavailableError
 from schemas.events import (
     AlarmRaw,
     AlarmStatus,
+    Decision,
     Event,
     Evidence,
     Incident,
@@ -33,6 +34,7 @@ from schemas.events import (
 )
 from sinks.clickhouse.queries.costs import CostGroup
 from tests.fakes.events import EPOCH, alarm, incident_of
+from tests.fakes.full_events import decision
 
 FAULT = choose_fault(FaultKind.CPU_HOG, 1)
 
@@ -98,6 +100,20 @@ def test_a_storm_is_not_shown_to_its_last_alarm() -> None:
         screen.shop_event(alarm(f"Alarm{number:02}"))
     assert stream.getvalue().count("Alarm") == 6
     assert "and more" in stream.getvalue()
+
+
+def test_of_many_metrics_that_left_their_range_an_act_shows_the_first() -> None:
+    screen, stream = _screen()
+    for act in (1, 2):
+        screen.act(act, "Something breaks")
+        for number in range(30):
+            screen.tocsin_event(
+                decision(alarm(f"Kpi{act}"), source="detect", summary=f"metric {act}-{number:02} fell")
+            )
+    screen.tocsin_event(decision(alarm("repeated"), Decision.DEDUPLICATED, source="detect"))
+    shown = stream.getvalue()
+    assert [shown.count(f"metric {act}-") for act in (1, 2)] == [8, 8]
+    assert shown.count("and more metrics") == 2
 
 
 def test_what_tocsin_does_is_told_step_by_step() -> None:
