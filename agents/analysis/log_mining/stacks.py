@@ -1,4 +1,4 @@
-"""Stack traces as one event with the line that they belong to, told apart by what failed and where in the own code."""
+"""Stack traces as one event with the line that they belong to."""
 
 from __future__ import annotations
 
@@ -6,28 +6,23 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from agents.analysis.log_mining.failures import failure_class
 from agents.analysis.signals import LogRecord
 
-__all__ = ["Event", "events_of", "stack_class"]
+__all__ = ["Event", "events_of"]
 
 _READ = 16_384
 _LINES = 400
 # Lines of one trace are written together.
 _TOGETHER_S = 1.0
+# The first goroutine is told right behind the panic, its signal and a blank line.
+_NEAR = 4
 _FOLLOWS = re.compile(
-    r'\s+at\s|\s*\.{3} \d+ (?:more|common)|Caused by:|\s+Suppressed:|Traceback \(most|\s+File "|goroutine \d+ \['
+    r'\s+at\s|\s*\.{3} \d+ (?:more|common)|Caused by:|\s+Suppressed:|Traceback \(most|\s+File "|goroutine \d+ \[|\[signal |\s+panic: '
 )
 _ENDS_PYTHON = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning)\b")
-_JAVA_FRAME = re.compile(r"^\s*at\s+(?:[\w.$/@-]+/)?([\w.$<>]+)\(", re.MULTILINE)
-_PYTHON_FRAME = re.compile(r'^\s*File "([^"]+)", line \d+, in (\S+)', re.MULTILINE)
-_CAUSED = re.compile(r"^\s*Caused by:\s*", re.MULTILINE)
-# Frames of runtimes and of what calls an application do not tell which part of it failed.
-_FOREIGN = re.compile(
-    r"(?:java|javax|jdk|jakarta|sun|com\.sun|kotlin|kotlinx|scala|groovy|org\.springframework|org\.apache"
-    r"|org\.hibernate|org\.eclipse|io\.netty|io\.grpc|reactor|node:)\b|.*(?:site-packages|lib/python)"
-)
-_PARTS = 2
+# Go's own lines begin anywhere: a function below the goroutine or below the file of the one before.
+_PANICS = re.compile(r"(?:panic|fatal error): ")
+_GO_CALL = re.compile(r"[^\s(][^\n]*\([^()\n]*\)$|created by |exit status \d")
 
 
 @dataclass(slots=True)
@@ -60,42 +55,25 @@ def events_of(records: Iterable[LogRecord]) -> Iterator[Event]:
 
 def _continues(record: LogRecord, event: Event) -> bool:
     text = record.message
-    if not event.tail and text[:1] not in " \t.CTg":
+    if not event.tail and text[:1] not in " \t.CTg[":
         return False
     if record.time - event.record.time > _TOGETHER_S or len(event.tail) >= _LINES:
         return False
     if _FOLLOWS.match(text):
         return True
-    return bool(event.tail) and (text[:1] in " \t" or (_in_python(event) and bool(_ENDS_PYTHON.match(text))))
+    if not text.strip():
+        return bool(event.tail) or bool(_PANICS.match(event.record.message))
+    return bool(event.tail) and (text[:1] in " \t" or _goes_on(text, event))
 
 
-def _in_python(event: Event) -> bool:
-    return event.tail[-1][:1] in " \t" and any(line.startswith("Traceback") for line in event.tail[:2])
+def _goes_on(text: str, event: Event) -> bool:
+    """Whether a line that is not indented belongs to the trace of Python or Go before it."""
+    indented = event.tail[-1][:1] in " \t"
+    if indented and any(line.startswith("Traceback") for line in event.tail[:2]):
+        return bool(_ENDS_PYTHON.match(text))
+    below = indented or event.tail[-1].startswith("goroutine ")
+    return below and any(map(_is_goroutine, event.tail[:_NEAR])) and bool(_GO_CALL.match(text))
 
 
-def stack_class(stack: str, head: str = "") -> str:
-    """`NullPointerException at Cart.merge`: the innermost exception and the innermost frame of the application.
-
-    `head` is the line before the trace, which names the exception where no cause is given. Empty without a trace.
-    """
-    python = _PYTHON_FRAME.findall(stack)
-    if python:
-        own = [one for one in python if not _FOREIGN.match(one[0])] or python
-        where = f"{own[-1][0].rpartition('/')[2]}:{own[-1][1]}"
-        return _told(failure_class(stack), where)
-    innermost = _CAUSED.split(stack)[-1]
-    frames = _JAVA_FRAME.findall(innermost) or _JAVA_FRAME.findall(stack)
-    if not frames:
-        return ""
-    where = next((frame for frame in frames if not _FOREIGN.match(frame)), frames[0])
-    named = innermost if _CAUSED.search(stack) else f"{head}\n{stack}"
-    return _told(failure_class(_before_frames(named)), ".".join(where.split(".")[-_PARTS:]))
-
-
-def _before_frames(text: str) -> str:
-    frame = _JAVA_FRAME.search(text)
-    return text[: frame.start()] if frame else text
-
-
-def _told(failure: str, where: str) -> str:
-    return f"{failure} at {where}" if failure else f"at {where}"
+def _is_goroutine(line: str) -> bool:
+    return line.startswith("goroutine ")

@@ -15,8 +15,9 @@ from agents.analysis.log_mining.failures import (
     speaks_http,
     status_class,
 )
+from agents.analysis.log_mining.frames import stack_class
 from agents.analysis.log_mining.plain import plain
-from agents.analysis.log_mining.stacks import Event, events_of, stack_class
+from agents.analysis.log_mining.stacks import Event, events_of
 from agents.analysis.log_mining.templates import HEAD, TEMPLATE, Reading, merged, place_of, read_line
 from agents.analysis.signals import FloatArray, LogRecord
 

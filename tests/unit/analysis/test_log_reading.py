@@ -1,4 +1,4 @@
-"""How single lines are read: statements, structured lines, words of failure, stack traces."""
+"""How single lines are read: statements, structured lines, words of failure."""
 
 from __future__ import annotations
 
@@ -8,23 +8,7 @@ import pytest
 
 from agents.analysis.log_mining.failures import failure_class, status_class
 from agents.analysis.log_mining.plain import plain
-from agents.analysis.log_mining.stacks import events_of, stack_class
 from agents.analysis.log_mining.templates import merged, place_of, read_line
-from agents.analysis.signals import LogRecord
-
-JAVA = """java.lang.IllegalStateException: cannot pay
-\tat org.springframework.web.Filter.run(Filter.java:12)
-\tat com.shop.pay.Payments.pay(Payments.java:40)
-Caused by: java.net.ConnectException: refused
-\tat java.base/java.net.Socket.connect(Socket.java:9)
-\tat com.shop.pay.Bank.call(Bank.java:77)
-\t... 12 more"""
-PYTHON = """Traceback (most recent call last):
-  File "/app/shop/pay.py", line 40, in pay
-    bank.call()
-  File "/usr/lib/python3.11/site-packages/httpx/client.py", line 9, in send
-    raise TimeoutError
-TimeoutError: 5 s"""
 
 
 @pytest.mark.parametrize(
@@ -116,50 +100,3 @@ def test_few_different_words_are_different_statements() -> None:
 
 def test_no_statements_merge_to_none() -> None:
     assert merged([]) == {}
-
-
-@pytest.mark.parametrize(
-    ("stack", "told"),
-    [
-        (JAVA, "ConnectException at Bank.call"),
-        (PYTHON, "TimeoutError at pay.py:pay"),
-        ("\tat java.lang.Thread.run(Thread.java:1)", "at Thread.run"),
-        ("no trace", ""),
-        ("", ""),
-    ],
-)
-def test_a_trace_is_told_by_what_failed_and_where_in_the_own_code(stack: str, told: str) -> None:
-    assert stack_class(stack) == told
-
-
-def test_the_line_before_names_the_exception_where_no_cause_does() -> None:
-    assert stack_class("\tat com.a.Cart.add(Cart.java:1)", "NullPointerException: x") == (
-        "NullPointerException at Cart.add"
-    )
-
-
-def trace(text: str, at: float = 0.0, service: str = "pay") -> list[LogRecord]:
-    return [LogRecord(at + 0.001 * i, service, one, "error") for i, one in enumerate(text.splitlines())]
-
-
-@pytest.mark.parametrize("text", [JAVA, f"request failed\n{PYTHON}"])
-def test_a_trace_written_line_by_line_is_one_event(text: str) -> None:
-    (event,) = events_of(trace(text))
-    assert stack_class(event.stack, event.record.message) == stack_class(text)
-
-
-def test_lines_of_two_services_do_not_mix() -> None:
-    mixed = sorted([*trace(JAVA), *trace(JAVA, 0.0005, "web")], key=lambda one: one.time)
-    events = list(events_of(mixed))
-    assert sorted(event.record.service for event in events) == ["pay", "web"]
-    assert len({stack_class(event.stack) for event in events}) == 1
-
-
-def test_a_frame_that_comes_later_belongs_to_nobody() -> None:
-    first, *rest = trace(JAVA)
-    late = [LogRecord(one.time + 5, one.service, one.message) for one in rest]
-    assert len(list(events_of([first, *late]))) > 1
-
-
-def test_without_records_there_are_no_events() -> None:
-    assert list(events_of([])) == []
