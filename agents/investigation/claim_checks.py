@@ -12,7 +12,7 @@ from agents.investigation.evidence import finding_of
 from agents.investigation.figures import Figures, unsupported
 from agents.investigation.publishable import about, denies, named, unfit, vouched
 from agents.investigation.state import Claim
-from agents.investigation.support import CODE, Findings, explained_by
+from agents.investigation.support import CODE, Findings, explained_by, onsets
 from schemas.events.evidence import Evidence
 
 __all__ = ["flaw", "shown_kind", "told"]
@@ -34,7 +34,9 @@ def flaw(claim: Claim, cited: Sequence[Evidence], support: Sequence[Evidence], f
         return "it may not be named as a cause here"
     deeper = explained_by(claim.service, findings)
     if deeper and not _believed_most(claim.service, findings):
-        return f"it is downstream of {deeper}, which was abnormal before it"
+        since = onsets(findings.evidence)
+        sure = since[deeper].surely_before(since[claim.service])
+        return f"it is downstream of {deeper}, which {'' if sure else 'as far as samples tell '}was abnormal before it"
     if claim.indicator and not _named(claim.indicator, cited):
         return f"what it cites does not name {claim.indicator}"
     text, shown = plain(claim.statement), _shown(cited)

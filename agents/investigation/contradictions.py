@@ -10,7 +10,7 @@ from agents.investigation.support import CODE, Findings, explained_by, onsets
 
 __all__ = ["contradictions"]
 
-# Onsets are known to a sample or two; a fault shows elsewhere within a minute.
+# A fault shows elsewhere within a minute.
 _CLEARLY_S = 60.0
 
 
@@ -25,10 +25,11 @@ def contradictions(claims: Sequence[Claim], findings: Findings) -> tuple[str, ..
 def _deeper(claim: Claim, findings: Findings) -> str:
     deeper = explained_by(claim.service, findings)
     since = onsets(findings.evidence)
-    if not deeper or since[claim.service] - since[deeper] < _CLEARLY_S:
+    if not deeper or not since[deeper].surely_before(since[claim.service], _CLEARLY_S):
         return ""
     return (
-        f"{deeper}, on which {claim.service} depends, was abnormal before it, from {clock(since[deeper])} on."
+        f"{deeper}, on which {claim.service} depends, was abnormal before it, "
+        f"from {clock(since[deeper].at)} on."
     )
 
 
@@ -38,11 +39,12 @@ def _later(claim: Claim, findings: Findings) -> str:
     if claim.service not in since:
         return ""
     callers = [name for name, called in findings.topology.calls.items() if claim.service in called]
-    before = [name for name in callers if since.get(name, float("inf")) < since[claim.service] - _CLEARLY_S]
+    own = since[claim.service]
+    before = [name for name in callers if name in since and since[name].surely_before(own, _CLEARLY_S)]
     if not before:
         return ""
-    first = min(before, key=lambda name: (since[name], name))
-    return f"{first}, which calls {claim.service}, was abnormal before it, from {clock(since[first])} on."
+    first = min(before, key=lambda name: (since[name].at, name))
+    return f"{first}, which calls {claim.service}, was abnormal before it, from {clock(since[first].at)} on."
 
 
 def _statistics(claim: Claim, findings: Findings) -> str:

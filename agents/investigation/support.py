@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ from agents.analysis.topology import distances
 from agents.investigation.state import Claim, KnownTopology
 from schemas.events.evidence import Evidence
 
-__all__ = ["CODE", "Findings", "accuses", "explained_by", "onsets", "support_of"]
+__all__ = ["CODE", "Began", "Findings", "accuses", "explained_by", "onsets", "support_of"]
 
 CODE = frozenset({"statistics", "memory"})
 """Authors that are code of ours: a number they cannot show costs them the sentence, not the claim."""
@@ -57,6 +58,19 @@ class Findings:
         return frozenset([*self.alarmed, *topology.nodes, *topology.calls, *called, *seen, *placed])
 
 
+@dataclass(frozen=True, slots=True)
+class Began:
+    """Unix seconds: the best guess, and between when it was as far as the samples tell."""
+
+    at: float
+    earliest: float
+    latest: float
+
+    def surely_before(self, other: Began, by_s: float = 0.0) -> bool:
+        """Whether this was earlier whatever the samples leave open, and by so much as far as can be told."""
+        return other.earliest >= self.latest and other.at > self.at and other.at - self.at >= by_s
+
+
 def accuses(evidence: Evidence) -> bool:
     """Return whether the evidence says anything against its service."""
     return bool(evidence.service) and FindingKind(evidence.kind) not in _ACCUSES_NOBODY
@@ -77,15 +91,25 @@ def explained_by(service: str, findings: Findings) -> str:
     if service not in since:
         return ""
     reached = distances(findings.topology.signal(), service)
-    earlier = [s for s in reached if s != service and s in since and since[s] < since[service]]
-    return min(earlier, key=lambda s: (since[s], s), default="")
+    earlier = [s for s in reached if s != service and s in since and since[s].at < since[service].at]
+    return min(earlier, key=lambda s: (since[s].at, s), default="")
 
 
-def onsets(evidence: Sequence[Evidence]) -> dict[str, float]:
-    """Return the first abnormal moment of each service, unix seconds, by what was measured."""
-    found: dict[str, float] = {}
+def onsets(evidence: Sequence[Evidence]) -> dict[str, Began]:
+    """Return when each service was first abnormal, by what was measured."""
+    found: dict[str, Began] = {}
     for one in evidence:
         measured = one.step in {Source.KPIS, Source.LOGS} and accuses(one) and (one.score or 0.0) >= 1.0
         if measured and one.onset is not None:
-            found[one.service] = min(found.get(one.service, float("inf")), one.onset.timestamp())
+            began = _began(one, one.onset.timestamp())
+            known = found.get(one.service, began)
+            found[one.service] = Began(
+                min(known.at, began.at), min(known.earliest, began.earliest), min(known.latest, began.latest)
+            )
     return found
+
+
+def _began(one: Evidence, at: float) -> Began:
+    data = json.loads(one.data)
+    early, late = (float(data.get(name) or 0.0) for name in ("onset_early_s", "onset_late_s"))
+    return Began(at, at - early, at + late)

@@ -107,6 +107,14 @@ class TestDownstream:
     def test_an_earlier_anomaly_below_is_the_likelier_cause(self) -> None:
         assert "downstream of db" in self.outcome(evidence("db", onset_s=29.0)).rejected[0]
 
+    def test_what_the_samples_leave_open_is_said(self) -> None:
+        sure, open_ = (
+            self.outcome(evidence("db", onset_s=20.0, onset_late_s=late_s)).rejected[0]
+            for late_s in (10.0, 11.0)
+        )
+        assert sure.endswith("which was abnormal before it")
+        assert open_.endswith("which as far as samples tell was abnormal before it")
+
     def test_the_earliest_of_several_is_named_and_of_equals_the_first_by_name(self) -> None:
         both = self.outcome(evidence("mid", onset_s=5.0), evidence("db", onset_s=1.0))
         assert "downstream of db" in both.rejected[0]
