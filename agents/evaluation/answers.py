@@ -98,7 +98,9 @@ async def answer(  # noqa: PLR0913 - the same in every evaluation but for one or
         raise IntegrityError("an evaluation needs ports that keep what is published")
     begun = elapsed()
     request = request_for(data, tenant=tenant, case=case, alarmed=alarmed, told_at=told_at)
-    outcome = await _investigations(ports.settings).investigate(request, ports)
+    settings = ports.settings
+    investigations = _investigations(settings.fetch_attempts, settings.fetch_backoff_s)
+    outcome = await investigations.investigate(request, ports)
     seconds = elapsed() - begun
     match outcome:
         case Reported(report=report, ranking=ranking):
@@ -108,9 +110,9 @@ async def answer(  # noqa: PLR0913 - the same in every evaluation but for one or
 
 
 @lru_cache(maxsize=8)
-def _investigations(settings: InvestigationSettings) -> Investigations:
-    """The graph is compiled once a process, as in a worker."""
-    return Investigations(settings)
+def _investigations(attempts: int, backoff_s: float) -> Investigations:
+    """The graph, compiled once a process, as in a worker: how to try again is all of the settings that is compiled."""
+    return Investigations(InvestigationSettings(fetch_attempts=attempts, fetch_backoff_s=backoff_s))
 
 
 def _input(usage: Usage) -> int:
