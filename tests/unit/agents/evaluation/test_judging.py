@@ -220,6 +220,10 @@ def test_the_graph_is_compiled_once_for_all_incidents_whatever_loop_they_run_in(
     monkeypatch.setattr("agents.investigation.run.build_graph", build)
     data = bad_deploy()
     known = quick(data, fetch_attempts=7)
-    first_time, again = (asyncio.run(answer(data, memory_ports(data, known))) for _ in range(2))
-    assert compiled == [known]
+    other_window = known.model_copy(update={"baseline_s": known.baseline_s - 60.0, "lead_s": 90.0})
+    first_time, again, _ = (
+        asyncio.run(answer(data, memory_ports(data, settings))) for settings in (known, known, other_window)
+    )
+    (only,) = compiled
+    assert (only.fetch_attempts, only.fetch_backoff_s) == (7, known.fetch_backoff_s)
     assert again.report.causes == first_time.report.causes
