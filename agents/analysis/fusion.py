@@ -15,6 +15,7 @@ from agents.analysis.metrics import RESOURCES, WAITING, nature_of
 from agents.analysis.nearness import nearer
 from agents.analysis.relevance import arriving, felt, relevant
 from agents.analysis.signals import Topology
+from agents.analysis.stay_findings import stays_away
 from agents.analysis.suffering import anybody_suffers
 from agents.analysis.topology import Explanation, explanations
 from agents.analysis.weighing import Addend, Standing, total, weighed
@@ -39,6 +40,8 @@ _OF_METRICS = frozenset(
     }
 )
 _MEASURED = frozenset({Source.KPIS, Source.LOGS})
+# More of it, or something else, hurts nobody by itself; that it stays away does.
+_NOBODYS = frozenset({CauseKind.TRAFFIC, CauseKind.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ def _convicts(clue: Clue) -> bool:
         clue.bad
         and finding.source in _MEASURED
         and finding.kind is not FindingKind.NORMAL
-        and clue.kind not in {CauseKind.TRAFFIC, CauseKind.UNKNOWN}
+        and (clue.kind not in _NOBODYS or stays_away(finding))
         and not finding.data.get("load_explained")
     )
 

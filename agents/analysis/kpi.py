@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from agents.analysis.onsets import Onset, onsets
 from agents.analysis.shifts import EXPLAINED, Shift, measured
 from agents.analysis.signals import KpiSeries, Window
 from agents.analysis.spread import spreads
+from agents.analysis.stay_findings import staying
 
 __all__ = ["analyse_kpis"]
 
@@ -35,12 +36,15 @@ _MOST = 2 / 3
 _MIN_SERVICES = 3
 
 
-def analyse_kpis(kpis: Sequence[KpiSeries], window: Window) -> tuple[Finding, ...]:
+def analyse_kpis(
+    kpis: Sequence[KpiSeries], window: Window, compared: Collection[str] = ()
+) -> tuple[Finding, ...]:
     """Findings on the series, strongest first; one `normal` finding for each service without a notable one.
 
     A service's `normal` finding carries its strongest score (below 1), so that weak evidence can still order a
     tail. Series with too few healthy samples are skipped; without any usable series the answer is one `no_data`
     finding. Of several series of one name (by label) the strongest is told. Buckets of histograms are no measurement.
+    Of the services `compared` with other days, where their series hold such, it is also told what stayed away today.
     """
     kpis = [one for one in kpis if "le" not in one.labels]
     grids = grids_of(sorted(kpis, key=lambda k: (k.service, k.metric, sorted(k.labels.items()))))
@@ -51,6 +55,8 @@ def analyse_kpis(kpis: Sequence[KpiSeries], window: Window) -> tuple[Finding, ..
     judged = _discount_load(shifts)
     findings = _loud([one for one in judged if one.score >= 1.0], about, window)
     findings += _varying([one for one in judged if one.score < 1.0], about, window)
+    named = {(finding.service, finding.indicator) for finding in findings}
+    findings += staying(grids, window, compared, named, about)
     findings += _absences(grids, window)
     told = {finding.service for finding in findings}
     findings += _normals([one for one in judged if one.shift.series.service not in told], about, window)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from agents.analysis.absences import Absence, Reporting
+from agents.analysis.earlier_days import day_slack
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Scalar, Source, nothing_seen
 from agents.analysis.metrics import OUTWARD, is_share, nature_of
 from agents.analysis.onsets import Onset
@@ -23,10 +24,13 @@ __all__ = [
     "Judged",
     "Surroundings",
     "absent_finding",
+    "figures",
+    "measured_by",
     "normal_finding",
     "nothing_measured",
     "shift_finding",
     "silence_of_all",
+    "slack_data",
     "spread_finding",
 ]
 
@@ -74,8 +78,8 @@ def shift_finding(
         onset=onset.at,
         direction=shift.direction,
         data={
-            **_figures(judged, about),
-            **_measured(shift, window),
+            **figures(judged, about),
+            **measured_by(shift, window),
             "onset_early_s": onset.at - onset.after,
             "onset_late_s": onset.by - onset.at,
             "later_than": later_than,
@@ -103,7 +107,7 @@ def spread_finding(shift: Shift, spread: Spread, about: Surroundings, window: Wi
         onset=spread.since,
         direction=spread.direction,
         data={
-            **_figures(level, about),
+            **figures(level, about),
             # It did not move: nothing may be concluded from how far.
             "after": shift.before,
             "ratio": 1.0,
@@ -116,7 +120,8 @@ def spread_finding(shift: Shift, spread: Spread, about: Surroundings, window: Wi
     )
 
 
-def _figures(judged: Judged, about: Surroundings) -> Mapping[str, Scalar]:
+def figures(judged: Judged, about: Surroundings) -> Mapping[str, Scalar]:
+    """Return what a finding on a shift holds of it, whatever it says."""
     shift, slowest = judged.shift, about.slowest
     return {
         "metric_kind": shift.nature.kind.value,
@@ -137,11 +142,17 @@ def _figures(judged: Judged, about: Surroundings) -> Mapping[str, Scalar]:
     }
 
 
-def _measured(shift: Shift, window: Window) -> Mapping[str, Scalar]:
-    """What makes the score, and of which samples `after` is the median."""
+def measured_by(shift: Shift, window: Window) -> Mapping[str, Scalar]:
+    """Return what makes the score, and of which samples `after` is the median."""
     times = shift.grid.times
     span = _span(float(times[shift.start]), float(times[shift.stop - 1]), window)
-    return {"notable": shift.notable, **span}
+    slack = {} if shift.yesterday is None else slack_data(shift)
+    return {"notable": shift.notable, **span, **slack}
+
+
+def slack_data(shift: Shift) -> Mapping[str, Scalar]:
+    """Return by how much less than so many seconds samples of the same time of another day may be off."""
+    return {"day_slack_s": round(day_slack(shift.grid), 6)}
 
 
 def _span(first: float, last: float, window: Window) -> Mapping[str, Scalar]:
@@ -262,7 +273,7 @@ def normal_finding(strongest: Judged, metrics: int, about: Surroundings, window:
         statement=f"{service}: {all_of_them}",
         score=strongest.score,
         direction=strongest.shift.direction,
-        data={**_figures(strongest, about), **_measured(strongest.shift, window), "metrics": metrics},
+        data={**figures(strongest, about), **measured_by(strongest.shift, window), "metrics": metrics},
     )
 
 

@@ -9,13 +9,14 @@ from agents.analysis.clues import Clue, weight_of
 from agents.analysis.findings import CauseKind, Source
 from agents.analysis.metrics import SYMPTOMS
 from agents.analysis.signals import Topology
+from agents.analysis.stay_findings import stays_away
 
 __all__ = ["arriving", "entries", "felt", "relevant"]
 
 # A callee that slowed by less than this share of what its caller's answers took before is hardly felt by anyone.
 _FELT_SHARE = 0.05
 _OTHER_SYMPTOM = 0.7
-# So many times as many requests as before are no ordinary peak.
+# So many times as many requests as before are no ordinary peak, and so many times fewer than every day no ordinary lull.
 _RUSH = 1.5
 
 
@@ -40,7 +41,9 @@ def _in_full(own: Sequence[Clue]) -> tuple[Clue, ...]:
 def _rush(clue: Clue) -> bool:
     ratio = clue.finding.data.get("ratio")
     notable = clue.bad and (clue.finding.score or 0.0) >= 1.0 and clue.finding.source is Source.KPIS
-    return notable and clue.kind is CauseKind.TRAFFIC and isinstance(ratio, (int, float)) and ratio >= _RUSH
+    if not notable or clue.kind is not CauseKind.TRAFFIC or not isinstance(ratio, (int, float)):
+        return False
+    return ratio >= _RUSH or (stays_away(clue.finding) and ratio <= 1 / _RUSH)
 
 
 def relevant(clues: Mapping[str, Sequence[Clue]], alarmed: CauseKind) -> dict[str, tuple[Clue, ...]]:

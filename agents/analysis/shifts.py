@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agents.analysis.earlier_days import MIN_BASELINE, moved_before
 from agents.analysis.findings import CauseKind
 from agents.analysis.grids import Grid, grids_of
 from agents.analysis.metrics import MetricNature, is_share, may_be_share, nature_of
@@ -19,22 +20,18 @@ from agents.analysis.robust import Matrix, row_mad, row_mean_median, row_median,
 from agents.analysis.signals import FloatArray, KpiSeries, Window
 
 __all__ = [
-    "DAY_S",
     "EXPLAINED",
-    "MIN_BASELINE",
     "NOTABLE_SIGMAS",
     "Shift",
     "floors",
     "measure",
     "measured",
+    "notable",
     "stretches",
 ]
 
 # A shift of this many robust sigmas scores 1: far outside what hundreds of healthy series do by chance.
 NOTABLE_SIGMAS = 4.0
-# Fewer healthy samples than this say nothing about what is normal.
-MIN_BASELINE = 4
-DAY_S = 86_400.0
 # What has an everyday explanation weighs this much: it may still be what hurts.
 EXPLAINED = 0.25
 # A relative shift of this size scores 1 however quiet the baseline: less is not worth waking anyone.
@@ -97,10 +94,9 @@ def measured(grid: Grid, window: Window) -> list[Shift]:
     natures = [nature_of(series.metric) for series in grid.series]
     center = row_median(baseline)
     bounds = stretches(grid, window)
-    span = min(stop - start for start, stop in bounds)
-    unit = np.fmax(_usual(baseline, center, span), floors(baseline, inside, center, grid.series))
+    unit = notable(baseline, inside, center, bounds, grid.series)
     moved = np.stack([row_median(grid.values[:, start:stop]) for start, stop in bounds]) - center
-    yesterday = _yesterday(grid, window, bounds)
+    _, yesterday = moved_before(grid, window, bounds)
     scores = np.minimum(_unexplained(moved, yesterday) / unit, _SUREST)
     best = np.argmax(np.nan_to_num(scores, nan=-1.0), axis=0)
     after = np.empty(len(natures))
@@ -151,6 +147,19 @@ def stretches(grid: Grid, window: Window) -> list[tuple[int, int]]:
     return [(incident.start + start, incident.start + stop) for start, stop in ordered]
 
 
+def notable(
+    baseline: Matrix,
+    inside: Matrix,
+    center: Matrix,
+    bounds: Sequence[tuple[int, int]],
+    series: Sequence[KpiSeries],
+) -> Matrix:
+    """How much more or less of each row would score 1 over the shortest of the stretches, shape (rows,)."""
+    span = min(stop - start for start, stop in bounds)
+    unit: Matrix = np.fmax(_usual(baseline, center, span), floors(baseline, inside, center, series))
+    return unit
+
+
 def _usual(baseline: Matrix, center: Matrix, span: int) -> Matrix:
     """What a row does by itself: the larger of its noise and of how far it wanders for as long as `span` samples."""
     noise: Matrix = NOTABLE_SIGMAS * row_mad(baseline, center)
@@ -189,21 +198,6 @@ def floors(baseline: Matrix, inside: Matrix, center: Matrix, series: Sequence[Kp
 def _peak(values: Matrix) -> Matrix:
     peak: Matrix = np.max(np.abs(np.nan_to_num(values)), axis=1, initial=0.0)
     return peak
-
-
-def _yesterday(grid: Grid, window: Window, bounds: Sequence[tuple[int, int]]) -> Matrix:
-    """How far each stretch's median was from usual a day before, a row a stretch; NaN where that was not measured."""
-    moved = np.full((len(bounds), len(grid.series)), np.nan)
-    past = grid.values[:, grid.columns(window.baseline_start - DAY_S, window.start - DAY_S)]
-    if not past.size:
-        return moved
-    usual = np.where(np.sum(~np.isnan(past), axis=1) >= MIN_BASELINE, row_median(past), np.nan)
-    # Samples need not come at the same second every day.
-    slack = float(np.median(np.diff(grid.times))) / 2
-    for which, (start, stop) in enumerate(bounds):
-        then = grid.columns(grid.times[start] - DAY_S - slack, grid.times[stop - 1] - DAY_S + slack)
-        moved[which] = row_median(grid.values[:, then]) - usual
-    return moved
 
 
 def _unexplained(moved: Matrix, yesterday: Matrix) -> Matrix:

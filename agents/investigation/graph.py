@@ -201,6 +201,7 @@ def _fan_out(state: GraphState) -> str | list[Send]:
                 task=task,
                 window=state.plan.window,
                 round=state.plan.round,
+                near=state.plan.near,
                 known=known_of(one for one in state.evidence if one.step == task.source),
             ),
         )

@@ -49,7 +49,7 @@ def pictures_of(
     series: dict[tuple[str, str], list[KpiSeries]] = {}
     for one in kpis:
         series.setdefault((one.service, one.metric), []).append(one)
-    wanted = {(one.service, one.indicator): one.data.get("before") for one in _telling(findings, alarm[0])}
+    wanted = {(one.service, one.indicator): _usual_of(one) for one in _telling(findings, alarm[0])}
     if alarm in series:
         wanted.setdefault(alarm, None)
     drawn = (
@@ -58,6 +58,11 @@ def pictures_of(
         if name in series
     )
     return tuple(one for one in drawn if one is not None)
+
+
+def _usual_of(finding: Finding) -> object:
+    """The level before; of what stayed away `before` is where it would be."""
+    return finding.data.get("usual", finding.data.get("before"))
 
 
 def _telling(findings: Sequence[Finding], alarmed: str) -> Iterator[Finding]:

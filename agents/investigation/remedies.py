@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.analysis.findings import CauseKind, FindingKind
+from agents.analysis.stay_findings import stays_away
+from agents.investigation.evidence import finding_of
 from agents.investigation.state import Claim
 from schemas.events.evidence import Evidence
 from schemas.events.report import NextStep
@@ -88,6 +90,14 @@ _REMEDIES: Mapping[CauseKind, _Remedies] = {
     ),
 }
 
+_STAYED_AWAY = _Remedies(
+    (
+        "See whether what comes to {service} at this hour reaches it (name service, certificates, load balancer, queue)",
+        "See whether what starts the load on {service} at this hour did run (a schedule, a batch, a campaign)",
+    ),
+    ("Undo what was changed last on {service} or before it, if anything was",),
+)
+
 
 def next_steps(claim: Claim, evidence: Sequence[Evidence]) -> tuple[NextStep, ...]:
     """Return what to do about a cause, the safest first. The first step carries the query that shows the cause."""
@@ -95,7 +105,8 @@ def next_steps(claim: Claim, evidence: Sequence[Evidence]) -> tuple[NextStep, ..
     cited = [known[i] for i in claim.evidence_ids if i in known]
     change = change_title(claim, evidence)
     words = {"service": claim.service, "change": f'"{change}"' if change else "the last change"}
-    remedies = _REMEDIES[claim.kind]
+    stayed = claim.kind is CauseKind.TRAFFIC and any(stays_away(finding_of(one)) for one in cited)
+    remedies = _STAYED_AWAY if stayed else _REMEDIES[claim.kind]
     query = next((one.query for one in cited if one.query and one.service == claim.service), "")
     books = [
         one for one in evidence if one.kind == FindingKind.RUNBOOK and one.service in {"", claim.service}

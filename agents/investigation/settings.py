@@ -33,6 +33,8 @@ class InvestigationSettings(Record):
     neighbourhood: Annotated[int, Field(ge=1)] = 2
     """Calls away from an alarmed service that still count as near it: where the budget is short no others are looked at,
     and of these earlier incidents are no normal life."""
+    compared_services: Annotated[int, Field(ge=0)] = 12
+    """Alarmed services, and after them those tied to them, that are compared with other days though they look calm today."""
     max_findings: Annotated[int, Field(ge=1)] = 500
     """Findings kept of one source, the strongest first."""
     query_rows: Annotated[int, Field(ge=1)] = 50_000

@@ -109,6 +109,8 @@ class Plan(Record):
     tasks: tuple[GatherTask, ...]
     round: Annotated[int, Field(ge=1)] = 1
     """1, and one more each time the investigation looks again."""
+    near: tuple[str, ...] = ()
+    """The alarmed services, then some of those tied to them, the nearest first."""
 
     def task(self, source: Source) -> GatherTask | None:
         return next((task for task in self.tasks if task.source is source), None)

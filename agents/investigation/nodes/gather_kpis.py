@@ -12,10 +12,10 @@ from agents.analysis.signals import KpiSeries, Window
 from agents.investigation.clocks import right_kpis
 from agents.investigation.context import RunContext
 from agents.investigation.nodes.gathering import GatherDelta, GatherOrder, gather
+from agents.investigation.other_days import other_days, span_before, suspects, with_days
 from agents.investigation.picture import Picture
 from agents.investigation.pictures import pictures_of
 from agents.investigation.state import first_service
-from agents.investigation.yesterday import joined, span_before, suspects
 from agents.ports import Fetched
 from schemas.errors import LeaseLostError, RetryableError
 from schemas.events.investigation import InvestigationRequested
@@ -24,13 +24,13 @@ __all__ = ["gather_kpis"]
 
 
 async def gather_kpis(order: GatherOrder, context: RunContext) -> GatherDelta:
-    """Measure the KPIs; those out of the ordinary against the same time of the day before as well, where that is stored."""
+    """Measure the KPIs; those out of the ordinary, and of whom the order is near, against other days as well."""
     alarm = _alarmed(context.request)
     look = _Look(order, context)
     drawn: list[Picture] = []
 
     def analyse(kpis: Sequence[KpiSeries], window: Window) -> Sequence[Finding]:
-        findings = look.found or analyse_kpis(kpis, window)
+        findings = look.found or analyse_kpis(kpis, window, look.near)
         drawn.extend(pictures_of(kpis, findings, window, alarm))
         return findings
 
@@ -39,34 +39,37 @@ async def gather_kpis(order: GatherOrder, context: RunContext) -> GatherDelta:
 
 
 class _Look:
-    """Reads today, and the day before for whoever has something out of the ordinary."""
+    """Reads today, and other days of whoever has something out of the ordinary or is near the alarm."""
 
     def __init__(self, order: GatherOrder, context: RunContext) -> None:
         self._window = order.window.signal()
         self._kpis = right_kpis(context.ports.windows, order.window)
         self._context = context
+        only = order.task.services
+        self.near = tuple(one for one in order.near if only is None or one in only)
         self.found: tuple[Finding, ...] = ()
-        """What today says by itself, where the day before has nothing to add."""
+        """What today says by itself, where other days have nothing to add."""
 
     async def fetched(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
     ) -> Fetched[KpiSeries]:
         today = await self._kpis(tenant, services, start, end)
         self.found = await asyncio.to_thread(analyse_kpis, today.items, self._window)
-        named = suspects(self.found)
-        before = await self._before(tenant, named, start, end) if named else None
-        if before is None:
-            return today
-        if before.items:
-            self.found = ()
-        return joined(today, before)
 
-    async def _before(
-        self, tenant: str, services: Sequence[str], start: datetime, end: datetime
+        async def day(named: Sequence[str], ago: int) -> Fetched[KpiSeries] | None:
+            return await self._day(tenant, named, span_before(start, end, ago))
+
+        days = await other_days(day, today, suspects(self.found), self.near, self._window)
+        if any(one.items for one in days):
+            self.found = ()
+        return with_days(today, days)
+
+    async def _day(
+        self, tenant: str, services: Sequence[str], span: tuple[datetime, datetime]
     ) -> Fetched[KpiSeries] | None:
         """None where it cannot be read: today is worth more than nothing."""
         try:
-            return await self._kpis(tenant, services, *span_before(start, end))
+            return await self._kpis(tenant, services, *span)
         except LeaseLostError:
             raise
         except RetryableError:

@@ -37,6 +37,8 @@ class GatherOrder(Record):
     round: int = 1
     known: dict[str, str] = Field(default_factory=dict)
     """What earlier rounds have published: `fingerprint` by event id."""
+    near: tuple[str, ...] = ()
+    """Whom to compare with other days though they look calm today."""
     purpose: str = ""
     """Put before the cost entry's step, where the same source is read for another reason."""
 

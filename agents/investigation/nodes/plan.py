@@ -31,7 +31,7 @@ from schemas.errors import UnavailableError
 from schemas.events.investigation import RequestKind
 from schemas.events.ledger import CostEntry
 
-__all__ = ["PlanDelta", "first_window", "later", "merged", "near", "plan"]
+__all__ = ["PlanDelta", "first_window", "later", "merged", "nearest", "plan"]
 
 
 class PlanDelta(TypedDict, total=False):
@@ -48,14 +48,14 @@ async def plan(state: GraphState, context: RunContext) -> PlanDelta:
     settings = context.settings
     if state.plan is not None:
         window = state.plan.window.wider(settings.widening, settings.max_lead_s)
-        again = Plan(window=window, tasks=_tasks(None), round=state.plan.round + 1)
+        again = Plan(window=window, tasks=_tasks(None), round=state.plan.round + 1, near=state.plan.near)
         return {"plan": again}
     window = first_window(context)
     if _told_late(window, context):
         window = later(window, await _told_at(context), context.request.observe_s)
     topology, costs = await _topology(window, context)
-    around = near(state.request.incident.services, topology, settings.neighbourhood)
-    window, asked = await without_troubles(window, around, context)
+    around = nearest(state.request.incident.services, topology, settings.neighbourhood)
+    window, asked = await without_troubles(window, sorted(around), context)
     window, clocks = await with_clocks(window, context)
     costs = (*costs, *asked, *clocks)
     tasks = _tasks(_scope(state, topology, settings.neighbourhood))
@@ -66,7 +66,8 @@ async def plan(state: GraphState, context: RunContext) -> PlanDelta:
         if advice.value is not None:
             window = _further_back(window, advice.value.tasks, settings.max_lead_s)
             tasks = merged((*tasks, *_known_tasks(advice.value.tasks, topology)))
-    return {"plan": Plan(window=window, tasks=tasks), "topology": topology, "costs": costs}
+    chosen = Plan(window=window, tasks=tasks, near=around[: settings.compared_services])
+    return {"plan": chosen, "topology": topology, "costs": costs}
 
 
 def first_window(context: RunContext) -> LookWindow:
@@ -104,18 +105,19 @@ def merged(tasks: Iterable[GatherTask]) -> tuple[GatherTask, ...]:
     return tuple(GatherTask(source=source, services=_union(group)) for source, group in wanted.items())
 
 
-def near(services: Sequence[str], topology: KnownTopology, hops: int) -> tuple[str, ...]:
-    """Return the services at most so many calls away from any of these, either way, sorted."""
+def nearest(services: Sequence[str], topology: KnownTopology, hops: int) -> tuple[str, ...]:
+    """Return these services in their order, then those at most so many calls away from any of them, the nearest first."""
     beside: dict[str, set[str]] = {}
     for caller, called in topology.calls.items():
         for callee in called:
             beside.setdefault(caller, set()).add(callee)
             beside.setdefault(callee, set()).add(caller)
-    reached = frontier = set(services)
+    reached = dict.fromkeys(services)
+    frontier = set(services)
     for _ in range(hops):
-        frontier = {other for service in frontier for other in beside.get(service, ())} - reached
-        reached = reached | frontier
-    return tuple(sorted(reached))
+        frontier = {other for service in frontier for other in beside.get(service, ())} - reached.keys()
+        reached |= dict.fromkeys(sorted(frontier))
+    return tuple(reached)
 
 
 def _told_late(window: LookWindow, context: RunContext) -> bool:
@@ -148,7 +150,7 @@ def _scope(state: GraphState, topology: KnownTopology, hops: int) -> tuple[str, 
     """Everything, unless the budget is short and there is a topology to tell what is near."""
     if state.level not in _THRIFTY or not topology.calls:
         return None
-    return near(state.request.incident.services, topology, hops)
+    return tuple(sorted(nearest(state.request.incident.services, topology, hops)))
 
 
 async def _topology(window: LookWindow, context: RunContext) -> tuple[KnownTopology, tuple[CostEntry, ...]]:

@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
+from agents.analysis.earlier_days import DAYS_BEFORE
 from agents.analysis.findings import Finding, FindingKind
 from agents.analysis.signals import Window
 from sinks.clickhouse.queries.conditions import Scope
 from sinks.clickhouse.queries.delays import delays_query
 from sinks.clickhouse.queries.figures import (
     Compared,
+    Earlier,
     Series,
     Stretch,
     levels_query,
@@ -56,8 +58,11 @@ def _of_kpis(tenant: str, finding: Finding, window: Window) -> str:
         compared.start + timedelta(seconds=first) - _HALF, compared.start + timedelta(seconds=last) + _HALF
     )
     series = Series(finding.service, finding.indicator, json.loads(str(finding.data.get("labels", "{}"))))
-    yesterday = finding.data.get("yesterday") is not None
-    return levels_query(compared, series, shifted, yesterday=yesterday).rendered()
+    days = {name: days for name, days in DAYS_BEFORE.items() if finding.data.get(name) is not None}
+    slack = finding.data.get("day_slack_s")
+    off = timedelta(seconds=slack) - _HALF if isinstance(slack, (int, float)) else timedelta()
+    usual = "usual" if "usual" in finding.data else "before"
+    return levels_query(compared, series, shifted, Earlier(days, off), usual).rendered()
 
 
 def _of_logs(tenant: str, finding: Finding, window: Window) -> str:

@@ -13,6 +13,7 @@ __all__ = [
     "FOUND",
     "INCONCLUSIVE",
     "NO_DATA",
+    "EarlierDay",
     "Expect",
     "FlappingAlarm",
     "GoesSilent",
@@ -21,6 +22,7 @@ __all__ = [
     "NoLogs",
     "NoMetrics",
     "NoTopology",
+    "Raised",
     "Said",
     "Scenario",
     "Seen",
@@ -116,6 +118,17 @@ class FlappingAlarm:
 
 
 @dataclass(frozen=True, slots=True)
+class Raised:
+    """Somebody's own rule raises one alarm of this service, so long after the onset, and says why."""
+
+    of: Role
+    name: str
+    indicator: str
+    detail: str
+    after_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """Somebody has the service log these words once the scene has begun: what is in logs is data, whatever it says.
 
@@ -146,6 +159,7 @@ Seen = (
     | Holes
     | GoesSilent
     | FlappingAlarm
+    | Raised
     | Said
     | Silenced
 )
@@ -183,6 +197,14 @@ class Expect:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierDay:
+    """What happened at the same time so many days before; nothing is an ordinary day."""
+
+    ago: int
+    happens: tuple[Happening, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """One simulated incident. `name` is unique, `group` is what the tables sum over."""
 
@@ -196,3 +218,5 @@ class Scenario:
     """Without an alarm somebody asks by hand, so long after the onset."""
     length_s: float = 180.0
     """How long it is watched for an alarm."""
+    earlier: tuple[EarlierDay, ...] = ()
+    """Days of which the metrics are still stored."""

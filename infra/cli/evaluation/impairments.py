@@ -17,6 +17,7 @@ from infra.cli.evaluation.declared import (
     NoLogs,
     NoMetrics,
     NoTopology,
+    Raised,
     Said,
     Seen,
     Silenced,
@@ -40,7 +41,7 @@ def impaired(told: Recorded, seen: Sequence[Seen], cast: _Cast, onset: float, se
     return told
 
 
-def _one(told: Recorded, one: Seen, cast: _Cast, onset: float, seed: int) -> Recorded:  # noqa: C901, PLR0911 - a case each
+def _one(told: Recorded, one: Seen, cast: _Cast, onset: float, seed: int) -> Recorded:  # noqa: C901, PLR0911, PLR0912 - a case each
     match one:
         case NoMetrics(of):
             return replace(told, kpis=_others(told.kpis, of, cast))
@@ -61,6 +62,8 @@ def _one(told: Recorded, one: Seen, cast: _Cast, onset: float, seed: int) -> Rec
             return _silent(told, cast[of], onset)
         case FlappingAlarm():
             return replace(told, alarms=(*told.alarms, *_flapping(one, cast[one.of], onset)))
+        case Raised():
+            return replace(told, alarms=(*told.alarms, _raised(one, cast[one.of], onset)))
         case Said():
             return replace(told, logs=(*told.logs, *_said(one, cast, onset)))
         case Silenced(of):
@@ -134,6 +137,16 @@ def _flapping(flapping: FlappingAlarm, service: str, onset: float) -> list[Alarm
         replace(one, time=one.time + flapping.every_s / 2, severity="cleared", cleared=True) for one in firing
     ]
     return sorted([*firing, *over], key=lambda one: one.time)
+
+
+def _raised(raised: Raised, service: str, onset: float) -> AlarmRecord:
+    return AlarmRecord(
+        time=onset + raised.after_s,
+        service=service,
+        name=raised.name,
+        indicator=raised.indicator,
+        detail=raised.detail.format(service=service),
+    )
 
 
 def _said(said: Said, cast: _Cast, onset: float) -> list[LogRecord]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from agents.analysis.findings import CauseKind, Source
 from agents.analysis.signals import AlarmRecord, IncidentData, Topology, Window
@@ -13,7 +13,7 @@ from agents.evaluation.expectations import AcceptedCause, Expectation, Forbidden
 from infra.cli.compose.windows import topology_of
 from infra.cli.evaluation.declared import Expect, LateAlarm, Scenario, Shows, Skewed, Unreachable
 from infra.cli.evaluation.impairments import impaired
-from infra.cli.evaluation.recorded import Recorded, recorded
+from infra.cli.evaluation.recorded import Recorded, after_earlier, measured, recorded
 from infra.local.shop.staging import Role, Staged, above, stage
 from infra.local.shop.topology import ENTRY, shop_topology
 
@@ -52,7 +52,7 @@ def play(scenario: Scenario, seed: int) -> PlayedIncident:
     late_s = sum(one.seconds for one in scenario.seen if isinstance(one, LateAlarm))
     told = recorded(staged, scenario, _HISTORY_S, late_s + OBSERVE_S)
     onset = _START.timestamp() + staged.onset_s
-    told = impaired(told, scenario.seen, staged.cast, onset, draw)
+    told = impaired(_with_earlier(told, scenario, draw), scenario.seen, staged.cast, onset, draw)
     opening = _opening(told, onset)
     alarm_at = (opening.time if opening else onset + scenario.asked_s) + late_s
     alarmed = opening.service if opening else ENTRY
@@ -67,6 +67,15 @@ def play(scenario: Scenario, seed: int) -> PlayedIncident:
         alarmed=opening is not None,
         told_at=told_at,
     )
+
+
+def _with_earlier(told: Recorded, scenario: Scenario, draw: int) -> Recorded:
+    """What was measured on earlier days before what is known of today, the latest of them last."""
+    kpis = told.kpis
+    for day in sorted(scenario.earlier, key=lambda one: one.ago):
+        staged = stage(day.happens, draw + day.ago, TENANT, _START - timedelta(days=day.ago))
+        kpis = after_earlier(kpis, measured(staged, _HISTORY_S, scenario.length_s))
+    return replace(told, kpis=kpis)
 
 
 def _opening(told: Recorded, onset: float) -> AlarmRecord | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from infra.local.shop.run import Tick
 from infra.local.shop.staging import Staged
 from schemas.events import AlarmRaw, AlarmStatus, ChangeRaw, Event, KpiBatch, LogBatch
 
-__all__ = ["Recorded", "alarm_record", "recorded"]
+__all__ = ["Recorded", "after_earlier", "alarm_record", "measured", "recorded"]
 
 _SLACK_S = 45.0
 """Measurements are told in batches, and a clock may be ahead: a little more than the window asks for."""
@@ -47,6 +47,29 @@ def recorded(staged: Staged, scenario: Scenario, history_s: float, after_s: floa
         if now >= ends_at:
             break
     return _recorded(known)
+
+
+def measured(staged: Staged, history_s: float, after_s: float) -> tuple[KpiSeries, ...]:
+    """Play until `after_s` seconds behind the onset, and return what was measured."""
+    ticks = [*staged.history(history_s), *staged.ticks(staged.onset_s + after_s)]
+    return tuple(_series(ticks))
+
+
+def after_earlier(kpis: Sequence[KpiSeries], earlier: Sequence[KpiSeries]) -> tuple[KpiSeries, ...]:
+    """Return the series, each after what is known of it from an earlier day."""
+    known = {(one.service, one.metric): one for one in earlier}
+    return tuple(_joined(known.get((one.service, one.metric)), one) for one in kpis)
+
+
+def _joined(before: KpiSeries | None, series: KpiSeries) -> KpiSeries:
+    if before is None or before.landed is None or series.landed is None:
+        return series
+    return replace(
+        series,
+        times=np.concatenate([before.times, series.times]),
+        values=np.concatenate([before.values, series.values]),
+        landed=np.concatenate([before.landed, series.landed]),
+    )
 
 
 def _opens(event: Event, onset: float) -> bool:

@@ -16,7 +16,7 @@ from typing import Final
 from sinks.clickhouse.queries.conditions import Scope, both, bounds, equal
 from sinks.clickhouse.query import Parameter, Query
 
-__all__ = ["Compared", "Series", "Stretch", "levels_query", "lines_query", "reporting_query"]
+__all__ = ["Compared", "Earlier", "Series", "Stretch", "levels_query", "lines_query", "reporting_query"]
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _DAY: Final = timedelta(days=1)
@@ -44,8 +44,8 @@ class Compared:
 _LEVELS: Final = """WITH
 {spans}
 SELECT metric, labels_json, any(unit) AS unit,
-  quantileExactInclusiveIf(0.5)(value, usual) AS before,
-  quantileExactInclusiveIf(0.5)(value, shifted) AS after{yesterday},
+  quantileExactInclusiveIf(0.5)(value, healthy) AS {usual},
+  quantileExactInclusiveIf(0.5)(value, shifted) AS after{earlier},
   quantileExactInclusiveIf(0.9)(value, shifted) - quantileExactInclusiveIf(0.1)(value, shifted) AS spread_after
 FROM (
   SELECT metric, labels_json, time, unit, value
@@ -57,8 +57,8 @@ FROM (
 WHERE isFinite(value)
 GROUP BY metric, labels_json"""
 
-_YESTERDAY: Final = """,
-  quantileExactInclusiveIf(0.5)(value, then) - quantileExactInclusiveIf(0.5)(value, usual_then) AS yesterday"""
+_MOVED: Final = """,
+  quantileExactInclusiveIf(0.5)(value, shifted_{days}) - quantileExactInclusiveIf(0.5)(value, healthy_{days}) AS {name}"""
 
 _REPORTING: Final = """SELECT metric, labels_json, countIf(time < {start}) AS before, countIf(time >= {start}) AS since, max(time) AS last
 FROM (
@@ -83,6 +83,17 @@ FROM (
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """Other days at the same time: how many days before each was, by the name of its column.
+
+    What is of the same time may be off by less than `slack`.
+    """
+
+    days: Mapping[str, int]
+    slack: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True)
 class Series:
     """One metric of one service."""
 
@@ -91,30 +102,36 @@ class Series:
     labels: Mapping[str, str]
 
 
-def levels_query(compared: Compared, series: Series, shifted: Stretch, *, yesterday: bool) -> Query:
-    """Return the query for the medians of a series: of what is usual, and of the stretch.
+def levels_query(
+    compared: Compared, series: Series, shifted: Stretch, earlier: Earlier, usual: str = "before"
+) -> Query:
+    """Return the query for the medians of a series: of what is `usual`, in a column of that name, and of the stretch.
 
-    With `yesterday` also by how much it was off at the same time of the day before, about which the scope ends.
+    For each of the `earlier` days also by how much the stretch was off what was usual then.
     """
     parts = _Parts()
+    start = compared.scope.start
     spans = {
-        "usual": _usual(compared, parts),
+        "healthy": _usual(compared, parts),
         "shifted": parts.between("shifted", shifted.since, shifted.until),
     }
-    start = compared.scope.start
-    if yesterday:
-        spans["then"] = parts.between("then", shifted.since - _DAY, shifted.until - _DAY)
-        spans["usual_then"] = parts.between("usual_then", start - _DAY, compared.start - _DAY - _MICROSECOND)
-        start -= _DAY
+    for days in earlier.days.values():
+        ago = days * _DAY
+        then = shifted.since - ago - earlier.slack, shifted.until - ago + earlier.slack - _MICROSECOND
+        spans[f"shifted_{days}"] = parts.between(f"shifted_{days}", *then)
+        before = start - ago, compared.start - ago - _MICROSECOND
+        spans[f"healthy_{days}"] = parts.between(f"healthy_{days}", *before)
+    oldest = max(earlier.days.values(), default=0) * _DAY
     where = both(
-        bounds(Scope(compared.scope.tenant, start, compared.scope.end), "time"),
+        bounds(Scope(compared.scope.tenant, start - oldest, compared.scope.end), "time"),
         equal("service", series.service),
         equal("metric", series.metric),
         equal("labels_json", _canonical(series.labels)),
     )
     sql = _LEVELS.format(
         spans=",\n".join(f"  {condition} AS {name}" for name, condition in spans.items()),
-        yesterday=_YESTERDAY if yesterday else "",
+        usual=usual,
+        earlier="".join(_MOVED.format(days=days, name=name) for name, days in earlier.days.items()),
         where=_indented(where.sql),
     )
     return Query("levels", sql, {**where.parameters, **parts.parameters})
@@ -151,7 +168,7 @@ def _canonical(labels: Mapping[str, str]) -> str:
 
 
 def _usual(compared: Compared, parts: _Parts) -> str:
-    kept = [parts.between("usual", compared.scope.start, compared.start - _MICROSECOND)]
+    kept = [parts.between("healthy", compared.scope.start, compared.start - _MICROSECOND)]
     for number, span in enumerate(compared.without):
         kept.append(f"NOT ({parts.between(f'without_{number}', span.since, span.until - _MICROSECOND)})")
     return f"({' AND '.join(kept)})"

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agents.analysis.earlier_days import DAYS_BEFORE
 from agents.analysis.findings import FindingKind, Source
 from agents.analysis.signals import IncidentData, KpiSeries
 from agents.investigation.ahead import Ahead
@@ -30,7 +31,7 @@ from sinks.clickhouse.landing import ClickHouseLanding
 from sinks.clickhouse.query import Query
 from tests.fakes.disguise import moved
 from tests.fakes.full_events import kpis, logs
-from tests.fakes.incident_data import ALARM_AT, EARLIER, bad_deploy, bad_deploy_again
+from tests.fakes.incident_data import ALARM_AT, EARLIER, bad_deploy, bad_deploy_again, healthy
 from tests.fakes.incident_ports import context_for
 from tests.fakes.landing_times import stamped_ahead
 from tests.integration.sinks.samples import land
@@ -93,7 +94,11 @@ class Shop:
         self._clickhouse, self._landing, self._tenant, self._folder = clickhouse, landing, tenant, folder
 
     async def looked(
-        self, data: IncidentData, source: Source, window: LookWindow | None = None
+        self,
+        data: IncidentData,
+        source: Source,
+        window: LookWindow | None = None,
+        near: tuple[str, ...] = (),
     ) -> Sequence[Evidence]:
         if source is Source.KPIS:
             batches: Sequence[KpiBatch | LogBatch] = [batch_of(one, self._tenant) for one in data.kpis]
@@ -105,7 +110,7 @@ class Shop:
             windows = ClickHouseWindows(self._clickhouse, ControlStore(database))
             context = context_for(data, windows=windows, request=request_for(data, tenant=self._tenant))
             agent = gather_kpis if source is Source.KPIS else gather_logs
-            order = GatherOrder(task=GatherTask(source=source), window=window or window_of(data))
+            order = GatherOrder(task=GatherTask(source=source), window=window or window_of(data), near=near)
             return (await agent(order, context))["evidence"]
 
     async def shown(self, evidence: Evidence) -> list[dict[str, Any]]:
@@ -123,11 +128,13 @@ async def levels(shop: Shop, found: Sequence[Evidence]) -> int:
     for one in told:
         data, row = json.loads(one.data), (await shop.shown(one))[0]
         assert row["metric"] == one.indicator
-        assert (row["before"], row["after"]) == pytest.approx((data["before"], data["after"])), one.statement
-        if data["yesterday"] is None and not data["load_explained"]:
+        usual = "usual" if "usual" in data else "before"
+        assert (row[usual], row["after"]) == pytest.approx((data[usual], data["after"])), one.statement
+        if data["yesterday"] is None and usual == "before" and not data["load_explained"]:
             assert one.score == pytest.approx(abs(row["after"] - row["before"]) / data["notable"])
-        if data["yesterday"] is not None:
-            assert row["yesterday"] == pytest.approx(data["yesterday"])
+        known = [name for name in DAYS_BEFORE if data.get(name) is not None]
+        assert [name for name in DAYS_BEFORE if name in row] == known
+        assert [row[name] for name in known] == pytest.approx([data[name] for name in known])
     return len(told)
 
 
@@ -153,12 +160,31 @@ async def test_without_what_another_incident_made_of_the_baseline(shop: Shop) ->
     assert await levels(shop, found)
 
 
-async def test_beside_the_day_before(shop: Shop) -> None:
+@pytest.mark.parametrize("off_s", [0.0, 1.9, -1.9])
+async def test_beside_the_day_before(shop: Shop, off_s: float) -> None:
     data = moved(bad_deploy(), LATER_S)
-    before = [replace(one, times=one.times - DAY_S, values=one.values * 1.25) for one in data.kpis]
+    before = [replace(one, times=one.times - DAY_S + off_s, values=one.values * 1.25) for one in data.kpis]
     found = await shop.looked(replace(data, kpis=(*data.kpis, *before)), Source.KPIS)
     assert any(json.loads(one.data).get("yesterday") for one in found)
     assert await levels(shop, found)
+
+
+@pytest.mark.parametrize("off_s", [0.0, 0.9, -0.9])
+async def test_of_what_stayed_away_by_each_of_the_days(shop: Shop, off_s: float) -> None:
+    data = moved(healthy(), LATER_S)
+    times = np.arange(data.window.baseline_start, data.window.end, 2.0)
+    calm = np.random.default_rng(1).normal(100.0, 1.0, times.size)
+    rush = np.where(times >= data.window.alarm_at - 40, 2.0, 1.0)
+    stay = KpiSeries("cart", "request_rate", times, calm)
+    days = [
+        replace(stay, times=times - ago * DAY_S + off_s, values=np.roll(calm, ago) * rush) for ago in (1, 7)
+    ]
+    found = await shop.looked(replace(data, kpis=(stay, *days)), Source.KPIS, near=("cart",))
+    (one,) = [one for one in found if one.kind == FindingKind.LEVEL_SHIFT]
+    assert "did not rise" in one.statement
+    assert "on 2 of 2 earlier days" in one.statement
+    assert one.direction == -1
+    assert await levels(shop, found) == 1
 
 
 async def test_how_a_metric_swings(shop: Shop) -> None:

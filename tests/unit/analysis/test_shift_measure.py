@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agents.analysis.shifts import MIN_BASELINE, NOTABLE_SIGMAS, Shift, measure
+from agents.analysis.earlier_days import MIN_BASELINE
+from agents.analysis.shifts import NOTABLE_SIGMAS, Shift, measure
 from agents.analysis.signals import FloatArray, KpiSeries, Window
 from tests.fakes.about import about
 

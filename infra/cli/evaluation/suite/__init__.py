@@ -6,9 +6,19 @@ from infra.cli.evaluation.declared import Scenario
 from infra.cli.evaluation.suite.blind import BLIND
 from infra.cli.evaluation.suite.faults import FAULTS
 from infra.cli.evaluation.suite.healthy import HEALTHY
+from infra.cli.evaluation.suite.hours import HOURS
 from infra.cli.evaluation.suite.mixtures import HERRINGS, INJECTIONS, SEVERAL
 from infra.cli.evaluation.suite.timing import TIMING
 
 __all__ = ["SCENARIOS"]
 
-SCENARIOS: tuple[Scenario, ...] = (*FAULTS, *HERRINGS, *SEVERAL, *HEALTHY, *BLIND, *TIMING, *INJECTIONS)
+SCENARIOS: tuple[Scenario, ...] = (
+    *FAULTS,
+    *HERRINGS,
+    *SEVERAL,
+    *HEALTHY,
+    *BLIND,
+    *TIMING,
+    *HOURS,
+    *INJECTIONS,
+)

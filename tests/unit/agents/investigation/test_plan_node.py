@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from agents.analysis.findings import Source
 from agents.analysis.signals import Topology
-from agents.investigation.nodes.plan import merged, near, plan
+from agents.investigation.nodes.plan import merged, nearest, plan
 from agents.investigation.state import (
     GatherTask,
     KnownTopology,
@@ -87,5 +87,5 @@ def test_tasks_over_one_source_are_merged() -> None:
 def test_near_goes_both_ways_along_the_calls() -> None:
     topology = KnownTopology(calls={"a": ("b",), "b": ("c",), "c": ("d",), "x": ("b",)})
 
-    assert near(["b"], topology, 1) == ("a", "b", "c", "x")
-    assert near(["d"], topology, 2) == ("b", "c", "d")
+    assert nearest(["b"], topology, 1) == ("b", "a", "c", "x")
+    assert nearest(["d"], topology, 2) == ("d", "c", "b")

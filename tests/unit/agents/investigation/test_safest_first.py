@@ -52,6 +52,21 @@ def test_looking_comes_before_what_can_be_undone_and_that_before_the_rest(kind: 
     assert steps == safest_first(steps)
 
 
+def test_where_load_stays_away_nobody_is_told_to_add_instances() -> None:
+    away = evidence("cart", indicator="request_rate", agreeing_days=2, known_days=2)
+    lone = evidence("cart", indicator="request_rate", agreeing_days=1, known_days=1)
+    steps = next_steps(claim("cart", away, kind=CauseKind.TRAFFIC), (away,))
+
+    assert steps == safest_first(steps)
+    assert "at this hour reaches it" in steps[0].action
+    assert not any("instances" in step.action for step in steps)
+    assert steps != next_steps(claim("cart", lone, kind=CauseKind.TRAFFIC), (lone,))
+    assert (
+        next_steps(claim("cart", away, kind=CauseKind.CPU), (away,))[1:]
+        == next_steps(claim("cart", CPU, kind=CauseKind.CPU), (CPU,))[1:]
+    )
+
+
 def test_what_is_advised_besides_is_put_where_it_belongs() -> None:
     own = next_steps(claim("cart", CPU, kind=CauseKind.MEMORY), (CPU,))
     advised = (NextStep(action="Kill the leaking worker"), NextStep(action="Check the last release"))

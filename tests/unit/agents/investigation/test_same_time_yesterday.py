@@ -1,4 +1,4 @@
-"""What happens at this time every day is no news: the KPI agent looks at the day before of whoever looks odd today."""
+"""What happens at this time every day is no news, and what stays away today is: the KPI agent looks at other days."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agents.analysis.findings import FindingKind
 from agents.analysis.signals import IncidentData, KpiSeries
 from agents.investigation.memory import MemoryWindows
 from agents.investigation.nodes.gather_kpis import gather_kpis
-from agents.investigation.yesterday import span_before
+from agents.investigation.other_days import span_before
 from agents.ports import Fetched
 from schemas.errors import UnavailableError
 from schemas.events.evidence import Evidence
@@ -53,9 +53,10 @@ def with_yesterday(data: IncidentData, before: IncidentData) -> IncidentData:
 
 async def looked(data: IncidentData, **more: Any) -> tuple[dict[tuple[str, str], Evidence], Asked, Any]:
     windows = Asked(data, away=more.pop("away", False))
+    order = {name: more.pop(name) for name in ("near", "services") if name in more}
     plain = context_for(data, **more)
     context = replace(plain, ports=replace(plain.ports, windows=windows))
-    delta = await gather_kpis(order_for(context), context)
+    delta = await gather_kpis(order_for(context, **order), context)
     return {(one.service, one.indicator): one for one in delta["evidence"]}, windows, delta
 
 
@@ -105,6 +106,82 @@ async def test_a_day_before_that_cannot_be_read_is_tried_again_and_then_done_wit
         await looked(LOUD, away=True, last_try=False)
     found, _, _ = await looked(LOUD, away=True)
     assert (found["cart", "cpu_usage"].score or 0.0) > 1
+
+
+def on_days(data: IncidentData, days: dict[int, IncidentData]) -> IncidentData:
+    """`data`, and so many days before it what happens in each of these."""
+    for ago, before in sorted(days.items()):
+        past = {(one.service, one.metric): one for one in before.kpis}
+        kpis = []
+        for one in data.kpis:
+            then = past[one.service, one.metric]
+            times = np.concatenate([then.times - ago * DAY, one.times])
+            kpis.append(replace(one, times=times, values=np.concatenate([then.values, one.values])))
+        data = replace(data, kpis=tuple(kpis))
+    return data
+
+
+def rush(factor: float = 2.0) -> IncidentData:
+    """An ordinary day, and from the alarm on so many times as many requests to the frontend."""
+    kpis = tuple(
+        replace(one, values=np.where(one.times >= ALARM_AT - 30, factor * one.values, one.values))
+        if (one.service, one.metric) == RATE
+        else one
+        for one in calm().kpis
+    )
+    return replace(QUIET, kpis=kpis)
+
+
+def calm() -> IncidentData:
+    one = next(one for one in QUIET.kpis if one.service == "frontend")
+    return replace(QUIET, kpis=(*QUIET.kpis, replace(one, metric=RATE[1], values=50 + one.values * 0.01)))
+
+
+RATE = "frontend", "request_rate"
+NEAR = ("frontend", "checkout")
+
+
+async def test_what_stays_away_is_found_of_those_near_by_two_days() -> None:
+    found, windows, delta = await looked(on_days(calm(), {1: rush(), 7: rush()}), near=NEAR)
+    assert "did not rise" in found[RATE].statement
+    assert "on 2 of 2 earlier days" in found[RATE].statement
+    data = json.loads(found[RATE].data)
+    assert data["yesterday"] == pytest.approx(50, rel=0.1)
+    assert data["week_before"] == pytest.approx(50, rel=0.1)
+    start = windows.reads[0][1]
+    others = [(who, round(start - at - 60)) for who, at in windows.reads[1:]]
+    assert others == [(("checkout", "frontend"), DAY), (("checkout", "frontend"), 7 * DAY)]
+    assert all(one.query.count("-- kpis") == 3 for one in delta["evidence"])
+
+
+async def test_more_days_are_read_of_whose_two_do_not_settle_it() -> None:
+    monday = on_days(calm(), {1: calm(), 2: calm(), 7: rush(), 14: rush()})
+    found, windows, _ = await looked(monday, near=NEAR)
+    assert "did not rise" in found[RATE].statement
+    start = windows.reads[0][1]
+    more = [(who, round((start - at - 60) / DAY)) for who, at in windows.reads[3:]]
+    assert more == [(("frontend",), 2), (("frontend",), 14)]
+
+
+async def test_a_day_off_is_no_news() -> None:
+    found, _, _ = await looked(on_days(calm(), {1: rush(), 2: rush(), 7: calm()}), near=NEAR)
+    assert {one.kind for one in found.values()} == {FindingKind.NORMAL}
+
+
+async def test_nothing_older_is_read_where_nothing_is_stored_of_yesterday() -> None:
+    found, windows, _ = await looked(calm(), near=NEAR)
+    assert len(windows.reads) == 2
+    assert {one.kind for one in found.values()} == {FindingKind.NORMAL}
+
+
+async def test_whom_the_task_does_not_read_is_not_compared() -> None:
+    _, windows, _ = await looked(on_days(calm(), {1: rush(), 7: rush()}), near=NEAR, services=("checkout",))
+    assert {who for who, _ in windows.reads} == {("checkout",)}
+
+
+async def test_other_days_that_cannot_be_read_are_done_without() -> None:
+    found, _, _ = await looked(on_days(calm(), {1: rush(), 7: rush()}), near=NEAR, away=True)
+    assert {one.kind for one in found.values()} == {FindingKind.NORMAL}
 
 
 def test_a_baseline_of_days_has_yesterday_in_it_already() -> None:

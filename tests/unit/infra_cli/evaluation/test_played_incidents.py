@@ -119,3 +119,30 @@ def test_a_repeat_of_an_alarm_that_fired_before_opens_nothing() -> None:
 
     assert earlier
     assert opened - earlier
+
+
+def test_earlier_days_are_measured_at_the_same_time_and_have_their_own_noise() -> None:
+    incident = played("no-rush-on-a-day-off")
+    start, end = incident.data.window.baseline_start, incident.data.window.end
+    (rate,) = (
+        one for one in incident.data.kpis if (one.service, one.metric) == ("web-frontend", "request_rate")
+    )
+    assert rate.landed is not None
+    assert rate.landed.size == rate.times.size
+    assert np.all(np.diff(rate.times) > 0)
+    risen = {}
+    for ago in (0, 1, 2, 7):
+        day = (rate.times >= start - ago * 86_400) & (rate.times <= end - ago * 86_400)
+        assert day.sum() > 300
+        values = rate.values[day]
+        risen[ago] = float(np.median(values[-15:]) / np.median(values[:300]))
+    assert risen[1] > 1.5 < risen[2]
+    assert risen[0] < 1.2 > risen[7]
+
+
+def test_somebodys_own_rule_opens_it() -> None:
+    incident = played("rush-stays-away")
+    (raised,) = (one for one in incident.data.alarms if one.name == "OrdersBelowPlan")
+    assert incident.data.window.alarm_at == raised.time
+    assert raised.service == incident.data.alarm_service == "web-frontend"
+    assert raised.detail == "web-frontend: fewer orders than planned for this hour"

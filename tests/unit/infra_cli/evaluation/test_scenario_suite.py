@@ -29,6 +29,7 @@ GROUPS = {
     "clock skew": 3,
     "flapping": 2,
     "maintenance window": 2,
+    "time of day": 4,
     "injection": 2,
 }
 

@@ -1,0 +1,116 @@
+"""What stayed away, as findings: a shift from where the metric would be, going by other days, to where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from agents.analysis.findings import CauseKind, Finding, FindingKind, Scalar, Source
+from agents.analysis.grids import Grid
+from agents.analysis.kpi_findings import Judged, Surroundings, figures, measured_by, slack_data
+from agents.analysis.metrics import SYMPTOMS, is_share
+from agents.analysis.shifts import EXPLAINED
+from agents.analysis.signals import Window
+from agents.analysis.stays import Stay, stayed
+from agents.analysis.words import clock, from_to, times_as_much
+
+__all__ = ["staying", "stays_away"]
+
+
+def staying(
+    grids: Iterable[Grid],
+    window: Window,
+    services: Collection[str],
+    told: Collection[tuple[str, str]],
+    about: Mapping[str, Surroundings],
+) -> list[Finding]:
+    """Return one finding for each metric of these services that stayed away, but for those (service, metric) already told of.
+
+    Of several series of one name (by label) the strongest is told. What stayed away as the load of its service did, did so in
+    step with it.
+    """
+    best: dict[tuple[str, str], Stay] = {}
+    for one in (stay for grid in grids for stay in stayed(grid, window, services)):
+        name = one.shift.series.service, one.shift.series.metric
+        if name not in told and (name not in best or one.shift.score > best[name].shift.score):
+            best[name] = one
+    judged = _beside_load(list(best.values()))
+    return [_finding(one, about[one.stay.shift.series.service], window) for one in judged if one.score >= 1.0]
+
+
+def stays_away(finding: Finding) -> bool:
+    """Whether a metric stayed away from what it did on two other days or more: one alone convicts nobody."""
+    days = finding.data.get("agreeing_days")
+    return isinstance(days, int) and days > 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    stay: Stay
+    score: float
+    load_explained: bool
+
+
+def _beside_load(stays: Sequence[Stay]) -> list[_Judged]:
+    loads = {
+        (one.shift.series.service, one.shift.direction)
+        for one in stays
+        if one.shift.nature.kind is CauseKind.TRAFFIC
+    }
+    judged = []
+    for one in stays:
+        with_load = (one.shift.series.service, one.shift.direction) in loads
+        explained = with_load and one.shift.nature.kind is not CauseKind.TRAFFIC
+        judged.append(_Judged(one, one.shift.score * (EXPLAINED if explained else 1.0), explained))
+    return judged
+
+
+def _finding(judged: _Judged, about: Surroundings, window: Window) -> Finding:
+    stay, shift, series = judged.stay, judged.stay.shift, judged.stay.shift.series
+    return Finding(
+        source=Source.KPIS,
+        kind=FindingKind.LEVEL_SHIFT,
+        service=series.service,
+        indicator=series.metric,
+        subject=f"{series.service}|{series.metric}|{FindingKind.LEVEL_SHIFT}",
+        statement=_sentence(judged, about.name(series)),
+        score=judged.score,
+        onset=stay.since,
+        direction=shift.direction,
+        data={
+            **figures(Judged(shift, judged.score, judged.load_explained), about),
+            **_undone(stay),
+            **measured_by(shift, window),
+            **slack_data(shift),
+            "usual": stay.usual,
+            **stay.earlier,
+            "agreeing_days": stay.agree,
+            "known_days": len(stay.earlier),
+        },
+    )
+
+
+def _undone(stay: Stay) -> Mapping[str, Scalar]:
+    """Load that does not come, or work that nobody does, is what hurts; a resource is not to blame for lying idle."""
+    nature = stay.shift.nature
+    harmless = stay.shift.direction == (1 if nature.good_high else -1)
+    if nature.kind in SYMPTOMS or not harmless:
+        return {}
+    kind = CauseKind.TRAFFIC if nature.kind is CauseKind.TRAFFIC else CauseKind.UNKNOWN
+    return {"metric_kind": kind.value, "good_high": not nature.good_high}
+
+
+def _sentence(judged: _Judged, name: str) -> str:
+    stay, series = judged.stay, judged.stay.shift.series
+    share = series.unit == "1" and is_share(series.metric)
+    would = stay.shift.before
+    verb = "rise" if would > stay.usual else "fall"
+    moved = f"{from_to(stay.usual, would, series.unit, share=share)}{times_as_much(stay.usual, would)}"
+    text = f"{name} did not {verb} {moved} at {clock(stay.since)}, as it did at that time {_when(stay)}"
+    return f"{text}, in step with its load" if judged.load_explained else text
+
+
+def _when(stay: Stay) -> str:
+    if len(stay.earlier) > 1:
+        return f"on {stay.agree} of {len(stay.earlier)} earlier days"
+    return "the day before" if "yesterday" in stay.earlier else "on the one earlier day that is known"
