@@ -8,6 +8,7 @@ from dataclasses import replace
 from agents.analysis.clues import Clue, weight_of
 from agents.analysis.findings import CauseKind, Source
 from agents.analysis.metrics import SYMPTOMS
+from agents.analysis.shifts import EXPLAINED
 from agents.analysis.signals import Topology
 from agents.analysis.stay_findings import stays_away
 
@@ -27,9 +28,28 @@ def entries(topology: Topology) -> frozenset[str]:
 
 
 def arriving(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> dict[str, tuple[Clue, ...]]:
-    """The clues, the load of those that nobody calls in full: elsewhere it is the callers' doing, there it is nobody's."""
-    outside = entries(topology)
-    return {s: _in_full(own) if s in outside else tuple(own) for s, own in clues.items()}
+    """The clues, the load of those that nobody calls in full: elsewhere it is the callers' doing, there it is nobody's.
+
+    Load that stays away from one whose callers' stays away, too, says little of it.
+    """
+    outside, callers = entries(topology), topology.callers()
+    away = {service for service, own in clues.items() if any(map(_away, own))}
+    weighed = {}
+    for service, own in clues.items():
+        if service in outside:
+            weighed[service] = _in_full(own)
+        else:
+            weighed[service] = _with_callers(own) if callers.get(service, set()) & away else tuple(own)
+    return weighed
+
+
+def _away(clue: Clue) -> bool:
+    return clue.kind is CauseKind.TRAFFIC and stays_away(clue.finding)
+
+
+def _with_callers(own: Sequence[Clue]) -> tuple[Clue, ...]:
+    weighed = [_weakened(c, EXPLAINED) if _away(c) else c for c in own]
+    return tuple(sorted(weighed, key=lambda c: (-c.strength, c.finding.subject)))
 
 
 def _in_full(own: Sequence[Clue]) -> tuple[Clue, ...]:
@@ -43,7 +63,7 @@ def _rush(clue: Clue) -> bool:
     notable = clue.bad and (clue.finding.score or 0.0) >= 1.0 and clue.finding.source is Source.KPIS
     if not notable or clue.kind is not CauseKind.TRAFFIC or not isinstance(ratio, (int, float)):
         return False
-    return ratio >= _RUSH or (stays_away(clue.finding) and ratio <= 1 / _RUSH)
+    return ratio >= _RUSH or (_away(clue) and ratio <= 1 / _RUSH)
 
 
 def relevant(clues: Mapping[str, Sequence[Clue]], alarmed: CauseKind) -> dict[str, tuple[Clue, ...]]:

@@ -14,7 +14,7 @@ from agents.analysis.signals import Window
 from agents.analysis.stays import Stay, stayed
 from agents.analysis.words import clock, from_to, times_as_much
 
-__all__ = ["staying", "stays_away"]
+__all__ = ["of_one_day", "staying", "stays_away"]
 
 
 def staying(
@@ -40,8 +40,17 @@ def staying(
 
 def stays_away(finding: Finding) -> bool:
     """Whether a metric stayed away from what it did on two other days or more: one alone convicts nobody."""
+    return _agreeing(finding) > 1
+
+
+def of_one_day(finding: Finding) -> bool:
+    """Whether a metric stayed away from what it did on the one other day that is known: no cause ever shows in that alone."""
+    return _agreeing(finding) == 1
+
+
+def _agreeing(finding: Finding) -> int:
     days = finding.data.get("agreeing_days")
-    return isinstance(days, int) and days > 1
+    return days if isinstance(days, int) else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,10 @@ from typing import TypedDict
 
 from agents.analysis.calibration import confidences
 from agents.analysis.findings import Source
+from agents.analysis.stay_findings import of_one_day
 from agents.investigation.context import RunContext
 from agents.investigation.contradictions import contradictions
+from agents.investigation.evidence import finding_of
 from agents.investigation.gaps import missing, settling_queries
 from agents.investigation.open_ends import not_looked_at, open_questions
 from agents.investigation.state import Claim, Conclusion, GraphState, RankedState
@@ -107,7 +109,11 @@ def _confidence(
         return claims[0].confidence
     if verdict is not Verdict.BENIGN:
         return None
-    scores = [one.score for one in evidence if one.step in _DECISIVE and one.score is not None]
+    scores = [
+        one.score
+        for one in evidence
+        if one.step in _DECISIVE and one.score is not None and not of_one_day(finding_of(one))
+    ]
     strongest = min(1.0, max(scores, default=0.0))
     harmless = min(CALIBRATED, 1.0 - _HAS_A_CAUSE * confidences([strongest])[0])
     return harmless * (1.0 if set(ranked.covered) >= _DECISIVE else _HALF_LOOKED)

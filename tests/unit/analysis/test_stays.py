@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from agents.analysis.grids import grids_of
 from agents.analysis.kpi import analyse_kpis
 from agents.analysis.relevance import arriving
 from agents.analysis.signals import KpiSeries, Topology, Window
-from agents.analysis.stay_findings import stays_away
+from agents.analysis.stay_findings import of_one_day, stays_away
 from agents.analysis.stays import stayed, undecided
 
 T0 = 20 * DAY_S
@@ -93,6 +94,7 @@ def test_one_day_alone_is_just_notable_at_most_and_convicts_nobody(ago: int, whe
     assert finding.score == 1.0
     assert finding.statement.endswith(f"as it did at that time {when}")
     assert not stays_away(finding)
+    assert of_one_day(finding)
     assert not told(series({ago: 1.6})), "a quarter of three"
     assert not ranked([series({ago: 50.0}, metric=f"m{n}_requests") for n in range(5)]).abnormal
 
@@ -180,6 +182,16 @@ def test_that_nobody_comes_from_outside_is_nobody_elses_doing() -> None:
     assert ranking.abnormal
     assert ranking.causes[0].service == "cart"
     assert ranking.causes[0].confidence > 0.5
+
+
+def test_load_that_stays_away_from_the_caller_too_says_little_of_the_callee() -> None:
+    graph = Topology(calls={"web": frozenset({"cart"}), "cart": frozenset({"db"})})
+    caller, callee = (replace(series(EVERY_DAY), service=name) for name in ("web", "cart"))
+    clues = clues_of(analyse_kpis([caller, callee], WINDOW, {"web", "cart"}))
+    (weighed,) = arriving(clues, graph)["cart"]
+    assert weighed.strength == pytest.approx(clues["cart"][0].strength / 4)
+    alone = {"cart": clues["cart"]}
+    assert arriving(alone, graph) == alone, "its caller sends as much as ever, and not to it"
 
 
 @pytest.mark.parametrize(
