@@ -189,9 +189,7 @@ def _first(raised: Sequence[AlarmRecord]) -> Finding:
     together = sorted({a.service for a in raised if a.time == first.time})
     if len(together) > 1:
         return _first_together(first, together)
-    following = next((a for a in raised if a.service != first.service), None)
-    lead = following.time - first.time if following else None
-    behind = f", {span(lead)} before {following.service}" if following and lead is not None else ""
+    lead, behind = _lead(first, raised)
     which = "first" if len(raised) > 1 else "only"
     return Finding(
         source=Source.ALARMS,
@@ -202,6 +200,19 @@ def _first(raised: Sequence[AlarmRecord]) -> Finding:
         statement=f"{first.service} raised the {which} alarm, {first.name}, at {clock(first.time)}{behind}",
         onset=first.time,
         data={"lead_s": lead, "name": first.name},
+    )
+
+
+def _lead(first: AlarmRecord, raised: Sequence[AlarmRecord]) -> tuple[float | None, str]:
+    """By how many seconds the first service was before the next, in words too; None where it is the only one."""
+    others = [a for a in raised if a.service != first.service]
+    if not others:
+        return None, ""
+    lead = others[0].time - first.time
+    following = sorted({a.service for a in others if a.time == others[0].time})
+    return (
+        lead,
+        f", {span(lead)} before {following[0] if len(following) == 1 else f'{len(following)} others'}",
     )
 
 

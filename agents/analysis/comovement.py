@@ -81,7 +81,7 @@ def _latencies(kpis: Sequence[KpiSeries], window: Window) -> _Latencies | None:
     probes = _probes(kpis)
     if len(probes) < 2:
         return None
-    grid = max((series.times for series in probes.values()), key=lambda times: times.size)
+    grid = max((series.times for series in probes.values()), key=lambda times: (times.size, times.tolist()))
     grid = grid[(grid >= window.baseline_start) & (grid <= window.end)]
     if grid.size < _MIN_SAMPLES + 1:
         return None

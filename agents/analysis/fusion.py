@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +12,7 @@ from agents.analysis.findings import Cause, CauseKind, Contribution, Finding, Fi
 from agents.analysis.instances import lifted, rolled_up
 from agents.analysis.metrics import RESOURCES, WAITING, nature_of
 from agents.analysis.nearness import nearer
+from agents.analysis.precedence import in_order
 from agents.analysis.relevance import arriving, felt, relevant
 from agents.analysis.signals import Topology
 from agents.analysis.stay_findings import stays_away
@@ -95,19 +95,13 @@ def rank_causes(  # noqa: PLR0913 - all that is known of one incident
     parts = {service: weighed(service, clues, explained, standing) for service in seen}
     scores = {service: total(addends) for service, addends in parts.items()}
     abnormal = _is_abnormal(findings) and (alarmed or anybody_suffers(findings, clues, graph))
-    ordered = sorted(seen, key=lambda s: (-scores[s], *_seen_first(clues.get(s, ())), s))
+    ordered = in_order(scores, clues, graph, alarm_service)
     sure = confidences([scores[s] for s in ordered])
     causes = tuple(
         _cause(service, clues.get(service, ()), parts[service], scores[service], one if abnormal else 0.0)
         for service, one in zip(ordered, sure, strict=True)
     )
     return Ranking(causes, _rulings(clues, explained, ordered), abnormal, _coverage(findings))
-
-
-def _seen_first(clues: Sequence[Clue]) -> tuple[float, int]:
-    """What comes first of equal scores: what showed first, then of which more is known. A name is no reason."""
-    begun = min((c.finding.onset for c in clues if c.bad and c.finding.onset is not None), default=math.inf)
-    return begun, -len(clues)
 
 
 def _is_abnormal(findings: Iterable[Finding]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from agents.analysis.clues import Clue
 from agents.analysis.findings import CauseKind
+from agents.analysis.precedence import seen_first
 from agents.analysis.signals import Topology
 
 __all__ = ["lifted", "rolled_up"]
@@ -62,5 +63,5 @@ def _shared(service: str, parts: Sequence[Sequence[Clue]]) -> list[Clue]:
         replace(top, service=service, strength=_SHARED * sum(c.strength for c in clues) / len(parts))
         for clues in by_kind.values()
         if len(clues) >= least
-        for top in [max(clues, key=lambda c: (c.strength, c.finding.subject))]
+        for top in [min(clues, key=lambda c: (-c.strength, *seen_first([c]), c.finding.subject))]
     ]

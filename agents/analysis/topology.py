@@ -11,6 +11,7 @@ from agents.analysis.blind_spots import blind_spots
 from agents.analysis.clues import Clue, clues_of, has_symptoms, strength_of
 from agents.analysis.comovement import learned_calls
 from agents.analysis.findings import Finding, FindingKind, Source
+from agents.analysis.precedence import seen_first
 from agents.analysis.profiles import NOTHING, Profile
 from agents.analysis.relevance import entries, felt
 from agents.analysis.signals import Topology
@@ -77,8 +78,10 @@ def explanations(
                 *_by_entries(service, profiles, ties),
             ]
         if options:
-            # Of those that explain as much, the one with more against it; the name decides between equals alone.
-            found[service] = max(options, key=lambda e: (e.share, profiles[e.by].strength))
+            # Of those that explain as much, the one with more against it.
+            found[service] = min(
+                options, key=lambda e: (-e.share, -profiles[e.by].strength, *seen_first(clues[e.by]))
+            )
     return found
 
 

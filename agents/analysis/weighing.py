@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from agents.analysis.clues import Clue, strength_of, strength_parts
 from agents.analysis.findings import FindingKind, Part
+from agents.analysis.precedence import seen_first
 from agents.analysis.signals import Topology
 from agents.analysis.topology import Explanation, distances
 
@@ -79,11 +80,11 @@ def _credited(
     Only what others cannot explain by somebody deeper counts for having explained them.
     """
     helped = [
-        (strength_of(symptoms) * e.share, e.service, symptoms)
+        (strength_of(symptoms) * e.share, symptoms)
         for e in explained.values()
         if e.by == service and (symptoms := [c for c in clues[e.service] if not c.own and c.bad])
     ]
-    most, _, symptoms = max(helped, key=lambda h: (h[0], h[1]), default=(0.0, "", []))
+    most, symptoms = min(helped, key=lambda one: (-one[0], *seen_first(one[1])), default=(0.0, []))
     if most <= 0:
         return []
     scale = _EXPLAINS_OTHERS * min(most, strength) * left / strength_of(symptoms)

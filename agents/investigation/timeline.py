@@ -82,7 +82,7 @@ def _firsts(dated: Sequence[Evidence]) -> list[Evidence]:
         if known is None or known.onset is None or one.onset < known.onset:
             first[one.service] = one
         strength[one.service] = max(strength.get(one.service, 0.0), one.score or 0.0)
-    return [first[service] for service in sorted(first, key=lambda name: (-strength[name], name))]
+    return sorted(first.values(), key=lambda one: (-strength[one.service], one.onset, one.service))
 
 
 def began_at(evidence: Sequence[Evidence], claims: Sequence[Claim]) -> datetime | None:
