@@ -13,12 +13,15 @@ from infra.cli.compose.process import RoleProcess, open_role
 from infra.cli.context import Installation, load_installation, load_settings
 from infra.cli.options import DataDir
 from infra.local.stop_request import stop_on_signals
+from infra.runtime.heap import settle_heap
 from infra.runtime.telemetry import serve_metrics
 
 __all__ = ["role"]
 
 RoleName = Literal["stream", "detect", "investigate", "land", "api"]
 _Run = Callable[[RoleProcess, asyncio.Event], Awaitable[None]]
+_SETTLED_S = 10.0
+"""By then a role has imported what it uses and read its state back."""
 
 
 def role(
@@ -35,6 +38,7 @@ def role(
 
 async def _serve(name: RoleName, installation: Installation) -> None:
     run = _runner(name)
+    asyncio.get_running_loop().call_later(_SETTLED_S, settle_heap)
     with stop_on_signals() as stop:
         async with open_role(name, installation) as process:
             telemetry = installation.settings.telemetry

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import uvloop
 
+from infra.runtime.heap import settle_heap
 from streams.app import TriageSettings, create_app
 from streams.kafka import KafkaSettings
 from streams.triage_worker import run_triage
@@ -22,11 +23,14 @@ from tests.fakes.triage_process import triage_deps
 
 _SETTLED_S = 1.5
 """Nothing new for so long after the last alarm: nothing is under way any more."""
+_STARTED_S = 1.5
+"""A role settles its heap after ten seconds: here most would be over by then."""
 
 
 async def _main(kafka: KafkaSettings, data_dir: Path, alarms: int) -> None:
     meter = StageMeter()
     stop = asyncio.Event()
+    asyncio.get_running_loop().call_later(_STARTED_S, settle_heap)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with triage_deps(kafka, meter) as deps:
         app = create_app(TriageSettings(kafka=kafka, data_dir=data_dir), deps)
