@@ -125,18 +125,10 @@ def _explained(shift: Shift, load: float) -> bool:
 
 def _loud(loud: Sequence[Judged], about: Mapping[str, Surroundings], window: Window) -> list[Finding]:
     begun = _begun([one.shift for one in loud], window)
-    first: dict[str, Onset] = {}
-    for one, onset in zip(loud, begun, strict=True):
-        service = one.shift.series.service
-        first[service] = min(first.get(service, onset), onset, key=lambda o: o.by)
-    ends = np.sort([onset.by for onset in first.values()])
-    findings = []
-    for one, onset in zip(loud, begun, strict=True):
-        service = one.shift.series.service
-        sooner = int(np.searchsorted(ends, onset.after, side="right"))
-        sooner -= first[service].surely_before(onset)
-        findings.append(shift_finding(one, onset, sooner, about[service], window))
-    return findings
+    return [
+        shift_finding(one, onset, about[one.shift.series.service], window)
+        for one, onset in zip(loud, begun, strict=True)
+    ]
 
 
 def _begun(shifts: Sequence[Shift], window: Window) -> list[Onset]:

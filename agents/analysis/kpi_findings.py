@@ -61,10 +61,8 @@ class Surroundings:
         return f"{series.service} {series.metric}{f' ({labels})' if labels else ''}"
 
 
-def shift_finding(
-    judged: Judged, onset: Onset, later_than: int, about: Surroundings, window: Window
-) -> Finding:
-    """Return the finding on a notable shift, which came surely later than those of so many other services."""
+def shift_finding(judged: Judged, onset: Onset, about: Surroundings, window: Window) -> Finding:
+    """Return the finding on a notable shift."""
     shift, series = judged.shift, judged.shift.series
     kind = _shape(shift, window)
     return Finding(
@@ -82,7 +80,6 @@ def shift_finding(
             **measured_by(shift, window),
             "onset_early_s": onset.at - onset.after,
             "onset_late_s": onset.by - onset.at,
-            "later_than": later_than,
         },
     )
 

@@ -30,10 +30,6 @@ class Onset:
     after: float
     by: float
 
-    def surely_before(self, other: Onset) -> bool:
-        """Whether this began before the other in any case."""
-        return self.by <= other.after
-
 
 def onsets(
     times: FloatArray, values: Matrix, before: FloatArray, after: FloatArray, window: Window

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from agents.analysis.words import clock
 from agents.investigation.state import Claim
-from agents.investigation.support import CODE, Findings, explained_by, onsets
+from agents.investigation.support import CODE, Findings, explained_by, first_of, onsets, strengths
 
 __all__ = ["contradictions"]
 
@@ -43,7 +43,7 @@ def _later(claim: Claim, findings: Findings) -> str:
     before = [name for name in callers if name in since and since[name].surely_before(own, _CLEARLY_S)]
     if not before:
         return ""
-    first = min(before, key=lambda name: (since[name].at, name))
+    first = first_of(before, since, findings.evidence)
     return f"{first}, which calls {claim.service}, was abnormal before it, from {clock(since[first].at)} on."
 
 
@@ -52,7 +52,8 @@ def _statistics(claim: Claim, findings: Findings) -> str:
     believed = findings.believed or {}
     if claim.author in CODE or not believed:
         return ""
-    most = max(believed, key=lambda name: (believed[name], name))
+    shown = strengths(findings.evidence)
+    most = max(believed, key=lambda name: (believed[name], shown.get(name, 0.0), name))
     if believed[most] <= believed.get(claim.service, 0.0):
         return ""
     return f"By the statistics alone {most} is likelier."

@@ -11,11 +11,22 @@ from agents.analysis.topology import distances
 from agents.investigation.state import Claim, KnownTopology
 from schemas.events.evidence import Evidence
 
-__all__ = ["CODE", "Began", "Findings", "accuses", "explained_by", "onsets", "support_of"]
+__all__ = [
+    "CODE",
+    "Began",
+    "Findings",
+    "accuses",
+    "explained_by",
+    "first_of",
+    "onsets",
+    "strengths",
+    "support_of",
+]
 
 CODE = frozenset({"statistics", "memory"})
 """Authors that are code of ours: a number they cannot show costs them the sentence, not the claim."""
 
+_MEASURED = frozenset({Source.KPIS, Source.LOGS})
 _ACCUSES_NOBODY = frozenset(
     {
         FindingKind.NORMAL,
@@ -86,20 +97,39 @@ def _is_part(name: str, whole: str, topology: KnownTopology) -> bool:
 
 
 def explained_by(service: str, findings: Findings) -> str:
-    """Return a service that this one calls, directly or not, and that was abnormal earlier; empty if there is none."""
+    """Return a service that this one calls, directly or not, and that was abnormal earlier; empty if there is none.
+
+    One of which the samples leave no doubt comes before any other.
+    """
     since = onsets(findings.evidence)
     if service not in since:
         return ""
-    reached = distances(findings.topology.signal(), service)
-    earlier = [s for s in reached if s != service and s in since and since[s].at < since[service].at]
-    return min(earlier, key=lambda s: (since[s].at, s), default="")
+    own, reached = since[service], distances(findings.topology.signal(), service)
+    earlier = [s for s in reached if s != service and s in since and since[s].at < own.at]
+    sure = [s for s in earlier if since[s].surely_before(own)]
+    return first_of(sure or earlier, since, findings.evidence)
+
+
+def first_of(services: Sequence[str], since: Mapping[str, Began], evidence: Sequence[Evidence]) -> str:
+    """Return who of them began first, of equal ones who shows most; empty of none. A name decides between equals alone."""
+    shown = strengths(evidence)
+    return min(services, key=lambda s: (since[s].at, -shown.get(s, 0.0), s), default="")
+
+
+def strengths(evidence: Sequence[Evidence]) -> dict[str, float]:
+    """Return the score of the strongest measurement against each service."""
+    found: dict[str, float] = {}
+    for one in evidence:
+        if one.step in _MEASURED and accuses(one):
+            found[one.service] = max(found.get(one.service, 0.0), one.score or 0.0)
+    return found
 
 
 def onsets(evidence: Sequence[Evidence]) -> dict[str, Began]:
     """Return when each service was first abnormal, by what was measured."""
     found: dict[str, Began] = {}
     for one in evidence:
-        measured = one.step in {Source.KPIS, Source.LOGS} and accuses(one) and (one.score or 0.0) >= 1.0
+        measured = one.step in _MEASURED and accuses(one) and (one.score or 0.0) >= 1.0
         if measured and one.onset is not None:
             began = _began(one, one.onset.timestamp())
             known = found.get(one.service, began)

@@ -69,7 +69,6 @@ def test_a_finding_holds_what_its_sentence_quotes() -> None:
         "span_to_s": 110.0,
         "onset_early_s": 10.0,
         "onset_late_s": 0.0,
-        "later_than": 0,
     }
 
 
@@ -348,13 +347,6 @@ def test_a_series_that_begins_to_swing_about_its_level_is_a_change_of_variance()
         "cart success_rate_ms varies more than before: most of its samples were within 2."
     )
     assert "ms of each other, from 01:4" in finding.statement
-
-
-def test_who_came_surely_later_than_how_many_is_counted() -> None:
-    first = series("memory_bytes", 10.0, 20.0, "db")
-    both = [series("memory_bytes", 10.0, [10.0] * 3 + [20.0] * 9, name) for name in ("cart", "web")]
-    later = {f.service: f.data["later_than"] for f in analyse_kpis([first, *both], WINDOW)}
-    assert later == {"db": 0, "cart": 1, "web": 1}
 
 
 def test_no_usable_series_is_said_with_the_moment() -> None:

@@ -82,10 +82,3 @@ def test_rows_have_their_own_ways_and_holes() -> None:
     values = np.array([[0, 1, 1, 1, 1], [8, 8, NAN, 4, 4], [5, 5, 5, 5, 5]], dtype=np.float64)
     found = onsets(times, values, np.array([0.0, 8.0, 5.0]), np.array([1.0, 4.0, 9.0]), WINDOW)
     assert [one.at - START for one in found] == [10.0, 30.0, 0.0]
-
-
-def test_the_order_of_two_is_sure_only_where_they_do_not_overlap() -> None:
-    early, late, vague = Onset(10, 0, 10), Onset(20, 10, 20), Onset(10, 0, 15)
-    assert early.surely_before(late)
-    assert not vague.surely_before(late)
-    assert not late.surely_before(early)

@@ -6,7 +6,7 @@ import pytest
 
 from agents.investigation.contradictions import contradictions
 from agents.investigation.state import KnownTopology
-from agents.investigation.support import Began, Findings, onsets
+from agents.investigation.support import Began, Findings, explained_by, onsets
 from schemas.events.evidence import Evidence
 from tests.fakes.evidence import AT, claim, evidence
 
@@ -35,6 +35,34 @@ class TestOrder:
     def test_a_caller_well_before_it_is_told(self) -> None:
         (one,) = told(evidence("web", onset_s=0.0))
         assert one == "web, which calls cart, was abnormal before it, from 10:42:10 on."
+
+    def test_one_that_is_sure_is_told_though_another_may_have_begun_before(self) -> None:
+        calls = KnownTopology(calls={"cart": ("db", "pay")})
+        known = (
+            evidence("cart", onset_s=120.0),
+            evidence("db", onset_s=0.0, onset_late_s=600.0, score=50.0),
+            evidence("pay", onset_s=20.0, onset_late_s=5.0),
+        )
+        findings = Findings(known, calls)
+        assert explained_by("cart", findings) == "pay"
+        assert explained_by("cart", Findings(known[:2], calls)) == "db"
+        (one,) = contradictions([claim("cart", known[0])], findings)
+        assert one.startswith("pay, on which cart depends, was abnormal before it")
+
+    @pytest.mark.parametrize("names", [("a", "z"), ("z", "a")])
+    def test_of_two_at_one_moment_the_stronger_is_told_whatever_their_names(
+        self, names: tuple[str, str]
+    ) -> None:
+        weak, strong = names
+        cart = evidence("cart", onset_s=120.0)
+        known = (cart, evidence(weak, onset_s=0.0, score=2.0), evidence(strong, onset_s=0.0, score=9.0))
+        below = Findings(known, KnownTopology(calls={"cart": names}))
+        above = Findings(known, KnownTopology(calls=dict.fromkeys(names, ("cart",))))
+        believed = Findings(known, KnownTopology(), believed={weak: 0.4, strong: 0.4, "cart": 0.1})
+        assert explained_by("cart", below) == strong
+        assert contradictions([claim("cart", cart)], above)[0].startswith(f"{strong}, which calls cart")
+        told_so = contradictions([claim("cart", cart, author="gpt-4o")], believed)
+        assert told_so == (f"By the statistics alone {strong} is likelier.",)
 
     @pytest.mark.parametrize("service", ["db", "web"])
     @pytest.mark.parametrize(
