@@ -25,8 +25,10 @@ from schemas.events.report import Verdict
 __all__ = ["VerifyDelta", "verdict_of", "verify"]
 
 _DECISIVE = frozenset({Source.KPIS, Source.LOGS})
-# What is measured in one way only was half looked at.
+# What is measured in one way only was half looked at: of 24 recorded incidents and quiet hours where nothing notable was
+# measured, and no log was kept, 20 were quiet. What measurements alone do not show, log lines show as often as not.
 _HALF_LOOKED = 0.8
+_LOOKED_AT_BOTH = 0.5
 # How sure the strongest is to be the cause is known where there is one; behind an alarm with nothing notable there is one at
 # most as often as not. Of 197 recorded incidents four ended so.
 _HAS_A_CAUSE = 0.5
@@ -115,8 +117,10 @@ def _confidence(
         if one.step in _DECISIVE and one.score is not None and not of_one_day(finding_of(one))
     ]
     strongest = min(1.0, max(scores, default=0.0))
-    harmless = min(CALIBRATED, 1.0 - _HAS_A_CAUSE * confidences([strongest])[0])
-    return harmless * (1.0 if set(ranked.covered) >= _DECISIVE else _HALF_LOOKED)
+    hidden = _HAS_A_CAUSE * confidences([strongest])[0]
+    if set(ranked.covered) >= _DECISIVE:
+        return min(CALIBRATED, 1.0 - _LOOKED_AT_BOTH * hidden)
+    return min(_HALF_LOOKED, 1.0 - hidden)
 
 
 def _may_look_again(verdict: Verdict, state: GraphState, context: RunContext) -> bool:

@@ -16,9 +16,9 @@ PLAIN = Calibration(rivalry=2.0, doubt=0.0, strength=1.0)
     [
         ([1.0], 1 / 2),
         ([4.0], 1 / (1 + 1 / 4)),
-        ([4.0, 2.0], 1 / (1 + 1 / 4 + 1 / 4)),
-        ([4.0, 4.0], 1 / (1 + 1 + 1 / 4)),
-        ([4.0, 2.0, 2.0, 2.0], 1 / (1 + 1 / 4 + 1 / 4)),
+        ([4.0, 2.0], 1 / (1 + 1 / 2 * 1 / 4 + 1 / 4)),
+        ([4.0, 4.0], 1 / (1 + 1 / 2 + 1 / 4)),
+        ([4.0, 2.0, 2.0, 2.0], 1 / (1 + 1 / 2 * 1 / 4 + 1 / 4)),
     ],
 )
 def test_the_first_is_as_sure_as_it_is_strong_and_ahead(scores: list[float], sure: float) -> None:
@@ -32,13 +32,13 @@ def test_doubt_is_the_odds_of_the_unseen_at_a_strength_of_one() -> None:
 
 def test_the_others_have_their_share_of_what_the_first_leaves() -> None:
     first, second, third = confidences([4.0, 2.0, 1.0], PLAIN)
-    assert [second, third] == pytest.approx([first / 4, first / 16])
+    assert [second, third] == pytest.approx([first / 8, first / 32])
 
 
 def test_many_rivals_share_no_more_than_there_is() -> None:
     told = confidences([4.0] * 50, PLAIN)
     assert sum(told) == pytest.approx(1.0)
-    assert told[0] > 5 * told[1]
+    assert told[0] > 25 * told[1]
     assert len(set(told[1:])) == 1
 
 

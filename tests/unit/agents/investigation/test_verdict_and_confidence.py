@@ -60,12 +60,13 @@ async def test_a_cause_is_as_sure_as_its_claim_after_all_caps() -> None:
         ((0.0,), BOTH, 0.97),
         ((0.4, 0.2), BOTH, 0.97),
         ((None, 0.4), BOTH, 0.97),
-        ((0.8,), BOTH, 0.8712),
-        ((0.999,), BOTH, 0.8116),
-        ((7.0,), BOTH, 0.8112),
+        ((0.8,), BOTH, 0.9356),
+        ((0.999,), BOTH, 0.9058),
+        ((7.0,), BOTH, 0.9056),
         ((), BOTH, 0.97),
-        ((0.4,), (Source.KPIS,), 0.8 * 0.97),
-        ((0.4,), (Source.LOGS,), 0.8 * 0.97),
+        ((0.4,), (Source.KPIS,), 0.8),
+        ((0.4,), (Source.LOGS,), 0.8),
+        ((0.999,), (Source.KPIS,), 0.8),
     ],
 )
 async def test_a_harmless_alarm_is_as_sure_as_the_strongest_finding_is_unlikely_to_be_of_a_cause(
@@ -80,7 +81,7 @@ async def test_a_harmless_alarm_is_as_sure_as_the_strongest_finding_is_unlikely_
 async def test_only_measurements_tell_how_harmless_it_is() -> None:
     loud_alarm = ALARM.model_copy(update={"score": 9.0})
     conclusion = await concluded(normal(0.9), loud_alarm, ranked=ranked(abnormal=False))
-    assert conclusion.confidence == pytest.approx(0.8410, abs=1e-4)
+    assert conclusion.confidence == pytest.approx(0.9205, abs=1e-4)
 
 
 @pytest.mark.parametrize("state", [ranked(), ranked(covered=(), abnormal=False)])
