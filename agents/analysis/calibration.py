@@ -12,6 +12,9 @@ quarters any number does better than one on sets of incidents that the three had
 number of candidates, whether a topology is known, how many kinds of sources or of metrics agree, who else is explained, and
 to take no service for a rival that the first explains were tried as a fourth; none helped there.
 
+That holds of services that have anything to do with the alarmed one. Where no tie between them is known, two troubles at one
+moment are as likely as not two troubles: whoever is untied is half as sure.
+
 `FITTED` comes from `fitted` over recorded incidents of five sets, rounded.
 """
 
@@ -19,13 +22,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 
 from agents.analysis.signals import FloatArray
 
-__all__ = ["FITTED", "Calibration", "Example", "confidences", "fitted"]
+__all__ = ["FITTED", "UNTIED", "Calibration", "Example", "confidences", "fitted"]
 
+UNTIED = 0.5
+"""How likely the trouble of a service that nothing but the moment ties to the alarm has to do with it."""
 
 # Scores below this are nothing at all, and no power of them is worth an overflow.
 _LEAST_SCORE = 1e-3
@@ -58,12 +64,23 @@ class Example:
 FITTED = Calibration(rivalry=3.5, doubt=0.5, strength=2.5)
 
 
-def confidences(scores: Sequence[float], by: Calibration = FITTED) -> list[float]:
+def confidences(
+    scores: Sequence[float], by: Calibration = FITTED, *, tied: Sequence[bool] | None = None
+) -> list[float]:
     """The confidence of each score, in [0, 1] and at most 1 together. `scores` come highest first, none negative.
 
     The first one's is calibrated. What it leaves is shared by the others in the ratio of their powers, none of them
-    surer than by its own power beside the first.
+    surer than by its own power beside the first. Those that are not `tied` to the alarm are half as sure, and nobody is surer
+    than one before it; None are all tied.
     """
+    sure = _confidences(scores, by)
+    if tied is None:
+        return sure
+    held = [one if known else one * UNTIED for one, known in zip(sure, tied, strict=True)]
+    return list(accumulate(held, min))
+
+
+def _confidences(scores: Sequence[float], by: Calibration) -> list[float]:
     if not scores or scores[0] < _LEAST_SCORE:
         return [0.0 for _ in scores]
     first = scores[0]

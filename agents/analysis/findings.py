@@ -125,7 +125,8 @@ class Contribution(_Frozen):
 class Cause(_Frozen):
     """A candidate cause with what supports it: `findings` are subjects of findings, strongest first.
 
-    `contributions` add up to `score`, largest first; none where nothing was found against the service.
+    `contributions` add up to `score`, largest first; none where nothing was found against the service. It is `tied` where
+    something is known to tie it to who raised the alarm, or it is not known who that is.
     """
 
     service: str
@@ -136,6 +137,7 @@ class Cause(_Frozen):
     statement: str
     findings: tuple[str, ...] = ()
     contributions: tuple[Contribution, ...] = ()
+    tied: bool = True
 
 
 class Ruling(_Frozen):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from agents.analysis.calibration import confidences
 from agents.analysis.clues import Clue, clues_of, has_symptoms
 from agents.analysis.comovement import learned_calls
+from agents.analysis.connections import connected
 from agents.analysis.findings import Cause, CauseKind, Contribution, Finding, FindingKind, Ruling, Source
 from agents.analysis.instances import lifted, rolled_up
 from agents.analysis.metrics import RESOURCES, WAITING, nature_of
@@ -80,10 +81,12 @@ def rank_causes(  # noqa: PLR0913 - all that is known of one incident
     candidates: frozenset[str],
     *,
     alarmed: bool = True,
+    also_alarmed: frozenset[str] = frozenset(),
 ) -> Ranking:
     """Rank every candidate (or, without candidates, every service seen) as the cause of the alarm.
 
     Where nobody was `alarmed`, and somebody only wants to know, what hurts nobody is not abnormal.
+    `also_alarmed` are the other services of the incident's alarms: who has to do with one of them is tied to the alarm.
     Confidences are in [0, 1] and sum to at most 1. Where nothing is abnormal the ranking is empty of confidence.
     """
     graph = lifted(topology)
@@ -96,9 +99,12 @@ def rank_causes(  # noqa: PLR0913 - all that is known of one incident
     scores = {service: total(addends) for service, addends in parts.items()}
     abnormal = _is_abnormal(findings) and (alarmed or anybody_suffers(findings, clues, graph))
     ordered = in_order(scores, clues, graph, alarm_service)
-    sure = confidences([scores[s] for s in ordered])
+    near = connected(findings, topology, {alarm_service, *also_alarmed}) if alarm_service else seen
+    sure = confidences([scores[s] for s in ordered], tied=[s in near for s in ordered])
     causes = tuple(
-        _cause(service, clues.get(service, ()), parts[service], scores[service], one if abnormal else 0.0)
+        _cause(
+            service, clues.get(service, ()), parts[service], one if abnormal else 0.0, tied=service in near
+        )
         for service, one in zip(ordered, sure, strict=True)
     )
     return Ranking(causes, _rulings(clues, explained, ordered), abnormal, _coverage(findings))
@@ -132,9 +138,9 @@ def _convicts(clue: Clue) -> bool:
 
 
 def _cause(
-    service: str, clues: Sequence[Clue], addends: Sequence[Addend], score: float, confidence: float
+    service: str, clues: Sequence[Clue], addends: Sequence[Addend], confidence: float, *, tied: bool
 ) -> Cause:
-    lead = _lead(clues)
+    lead, score = _lead(clues), total(addends)
     if lead is None:
         return Cause(
             service=service,
@@ -142,6 +148,7 @@ def _cause(
             confidence=confidence,
             score=score,
             statement=f"Nothing was found against {service}",
+            tied=tied,
         )
     change = _deciding_change(clues)
     first = [lead] if change is None or change is lead else [lead, change]
@@ -155,6 +162,7 @@ def _cause(
         statement=lead.finding.statement,
         findings=tuple(dict.fromkeys(clue.finding.subject for clue in cited)),
         contributions=tuple(_contribution(addend) for addend in addends),
+        tied=tied,
     )
 
 

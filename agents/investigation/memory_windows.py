@@ -78,7 +78,7 @@ class MemoryWindows:
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
     ) -> Fetched[Topology]:
         known = self.data.topology
-        return in_memory("topology", (known,) if known.calls or known.nodes else (), len(known.calls))
+        return in_memory("topology", (known,) if known != Topology() else (), len(known.calls))
 
     async def delays(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime

@@ -56,6 +56,8 @@ class Findings:
     """What the statistics call the cause, by service."""
     candidates: frozenset[str] = frozenset()
     """Who may be named as a cause; empty restricts nobody."""
+    untied: frozenset[str] = frozenset()
+    """Whom nothing that is known ties to the alarm."""
     alarmed: frozenset[str] = frozenset()
     """Services of the incident's alarms: any claim may speak of them."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agents.analysis.calibration import UNTIED
 from agents.analysis.findings import CauseKind, Source
 from agents.investigation.claim_checks import flaw, shown_kind, told
 from agents.investigation.state import Claim
@@ -105,7 +106,9 @@ def _capped(claim: Claim, findings: Findings) -> Claim:
     support = support_of(claim, cited, findings.topology)
     believed = min(_trusted(support), (findings.believed or {}).get(claim.service, 0.0))
     top = max(cap(support, findings.covered), believed)
-    return claim.model_copy(update={"confidence": min(claim.confidence, top, _believable(claim, findings))})
+    tie = UNTIED if claim.service in findings.untied else 1.0
+    sure = min(claim.confidence, top, tie, _believable(claim, findings))
+    return claim.model_copy(update={"confidence": sure})
 
 
 def _trusted(support: Sequence[Evidence]) -> float:

@@ -8,6 +8,7 @@ from typing import assert_never
 from agents.analysis.findings import CauseKind, FindingKind, Source
 from agents.investigation.remedies import change_title
 from agents.investigation.state import UNKNOWN_SERVICE, Claim, Conclusion, GraphState
+from agents.investigation.ties import tie_note
 from schemas.events.evidence import Evidence
 from schemas.events.report import Verdict
 from schemas.pages.words import kind_words, percent, sentence
@@ -63,10 +64,11 @@ def summary(conclusion: Conclusion, state: GraphState) -> str:
 def noted(summary: str, conclusion: Conclusion, state: GraphState) -> str:
     """Return the summary, whoever wrote it, and what it must not lack.
 
-    Whose times it tells otherwise than they were stamped; and why the request was taken back, where it was meanwhile.
+    That nothing known ties the cause to the alarm; whose times it tells otherwise than they were stamped; and why the request was taken back, where it was meanwhile.
     """
     back = f"The request was taken back while this was investigated: {conclusion.taken_back}"
-    notes = [*_clocks(conclusion, state), *([back] if conclusion.taken_back else [])]
+    ties = tie_note(conclusion.claims, state)
+    notes = [*ties, *_clocks(conclusion, state), *([back] if conclusion.taken_back else [])]
     return " ".join([summary, *map(sentence, notes)])
 
 

@@ -11,7 +11,7 @@ from agents.analysis.fusion import Ranking, rank_causes
 from agents.investigation.context import RunContext
 from agents.investigation.evidence import finding_name, finding_of
 from agents.investigation.reasoning import advised
-from agents.investigation.state import Claim, GraphState, RankedState
+from agents.investigation.state import UNKNOWN_SERVICE, Claim, GraphState, RankedState
 from schemas.events.evidence import Evidence
 from schemas.events.investigation import RequestKind
 from schemas.events.ledger import CostEntry
@@ -38,6 +38,7 @@ async def rank(state: GraphState, context: RunContext) -> RankDelta:
         state.alarm_indicator,
         context.ports.candidates,
         alarmed=state.request.kind is not RequestKind.MANUAL,
+        also_alarmed=frozenset(state.request.incident.services) - {UNKNOWN_SERVICE},
     )
     own = claims_of(ranking.causes, evidence, context.settings.reported_causes)
     known = _ranked(ranking, own, state.ranked.wishes if state.ranked else 0)

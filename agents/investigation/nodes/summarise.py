@@ -13,6 +13,7 @@ from agents.investigation.report import render
 from agents.investigation.safety import safest_first
 from agents.investigation.state import Claim, Conclusion, GraphState
 from agents.investigation.surroundings import links_of, path_of
+from agents.investigation.ties import tie_step
 from agents.investigation.timeline import began_at, timeline
 from agents.investigation.wording import headline, noted, summary
 from agents.investigation.writing import Words, written
@@ -114,7 +115,7 @@ def _steps(conclusion: Conclusion, state: GraphState) -> tuple[NextStep, ...]:
         return conclusion.queries
     own = next_steps(conclusion.claims[0], state.current_evidence)
     if not (state.from_memory and state.recalled and state.recalled.next_steps):
-        return own
+        return (*tie_step(conclusion.claims, state), *own)
     first, *rest = safest_first(state.recalled.next_steps)
     return (first.model_copy(update={"query": own[0].query}), *rest)
 

@@ -16,11 +16,12 @@ from agents.investigation.gaps import missing, settling_queries
 from agents.investigation.open_ends import not_looked_at, open_questions
 from agents.investigation.state import Claim, Conclusion, GraphState, RankedState
 from agents.investigation.suspects import ruled_out
+from agents.investigation.ties import tie_gap, tie_step, untied
 from agents.investigation.verification import CALIBRATED, Findings, verified
 from agents.ports import BudgetLevel
 from schemas.errors import IntegrityError
 from schemas.events.evidence import Evidence
-from schemas.events.report import Verdict
+from schemas.events.report import NextStep, Verdict
 
 __all__ = ["VerifyDelta", "verdict_of", "verify"]
 
@@ -54,8 +55,8 @@ async def verify(state: GraphState, context: RunContext) -> VerifyDelta:
         confidence=_confidence(verdict, claims, ranked, evidence),
         claims=claims,
         ruled_out=ruled_out(state, ranked, claims),
-        missing=(*missing(state, evidence), *not_looked_at(ranked)),
-        queries=() if found else settling_queries(claims, open_questions(ranked, findings), evidence),
+        missing=(*tie_gap(claims, state), *missing(state, evidence), *not_looked_at(ranked)),
+        queries=() if found else _queries(state, ranked, claims, findings),
         partial=ranked.partial,
         contradictions=contradictions(claims, findings) if found else (),
         rejected=outcome.rejected,
@@ -82,6 +83,13 @@ def verdict_of(claims: Sequence[Claim], ranked: RankedState, late: Sequence[Sour
     return Verdict.INCONCLUSIVE
 
 
+def _queries(
+    state: GraphState, ranked: RankedState, claims: Sequence[Claim], findings: Findings
+) -> tuple[NextStep, ...]:
+    open_ends = settling_queries(claims, open_questions(ranked, findings), findings.evidence)
+    return (*tie_step(claims, state), *open_ends)
+
+
 def _only_the_alarm(ranked: RankedState, evidence: Sequence[Evidence]) -> bool:
     """Nothing was measured, and one service's own alarms are all there is: that an alarm fired is no cause."""
     alarmed = {one.service for one in evidence if one.step == Source.ALARMS and one.service}
@@ -99,6 +107,7 @@ def _held_against(
         believed={cause.service: cause.confidence for cause in ranked.causes},
         kinds={cause.service: cause.kind for cause in ranked.causes},
         candidates=candidates,
+        untied=untied(ranked),
         alarmed=frozenset(state.request.incident.services),
     )
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from agents.analysis.calibration import FITTED, Calibration, Example, confidences, fitted
+from agents.analysis.calibration import FITTED, UNTIED, Calibration, Example, confidences, fitted
 
 PLAIN = Calibration(rivalry=2.0, doubt=0.0, strength=1.0)
 
@@ -40,6 +40,23 @@ def test_many_rivals_share_no_more_than_there_is() -> None:
     assert sum(told) == pytest.approx(1.0)
     assert told[0] > 25 * told[1]
     assert len(set(told[1:])) == 1
+
+
+def test_who_is_not_tied_is_half_as_sure_and_the_others_no_surer_than_that() -> None:
+    scores = [4.0, 3.9, 1.0]
+    plain = confidences(scores)
+    assert confidences(scores, tied=[True, True, True]) == plain
+    first, *rest = confidences(scores, tied=[False, True, True])
+    assert first == pytest.approx(UNTIED * plain[0])
+    assert rest == [min(first, one) for one in plain[1:]]
+    tied, untied, last = confidences(scores, tied=[True, False, True])
+    assert tied == plain[0]
+    assert untied == pytest.approx(UNTIED * plain[1])
+    assert last == min(untied, plain[2])
+
+
+def test_of_two_that_are_close_and_untied_no_other_is_made_surer() -> None:
+    assert confidences([4.0, 4.0], tied=[False, True])[1] <= confidences([4.0, 4.0])[1]
 
 
 @pytest.mark.parametrize("scores", [[], [0.0], [0.0, 0.0], [1e-9, 0.0]])
