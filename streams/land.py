@@ -33,6 +33,8 @@ __all__ = ["BURIED_ELSEWHERE", "LandRules", "Lander"]
 _log = structlog.get_logger(__name__)
 
 _OBSERVE_S = 2.0
+# A fetch that finds nothing comes back after half a second, with where each partition ends.
+_SETTLED_S = 1.0
 
 BURIED_ELSEWHERE = frozenset({"alarms.raw", "kpis.raw", "investigations.requested"})
 """Topics whose undecodable messages another role buries, once: intake, detect and investigate read every message."""
@@ -52,6 +54,8 @@ class LandRules:
     """How often watermarks and lags are looked at."""
     grace_s: float = 4.0
     """How long a batch being inserted may take to finish when partitions are revoked or the lander stops."""
+    finish_s: float = 0.0
+    """How long it goes on, once asked to stop, until all is landed: for a broker that forgets when it stops, too."""
     buried_elsewhere: frozenset[str] = BURIED_ELSEWHERE
 
 
@@ -97,7 +101,7 @@ class Lander:
         self._look_due = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Land until `stop` is set, then finish the batches being inserted and leave the group.
+        """Land until `stop` is set and `finish_s` is used, then finish the batches being inserted and leave the group.
 
         Raises:
             KafkaError: the broker refuses this consumer.
@@ -111,10 +115,20 @@ class Lander:
                 self._consumer.subscribe(topics, listener=_Listener(self))
                 while not stop.is_set():
                     await self._turn()
+                await self._finish()
                 await self.release(list(self._landers))
         finally:
             await self._consumer.stop()
             await self._intents.stop()
+
+    async def _finish(self) -> None:
+        """Go on until nothing has been left to land for as long as it takes to hear of more."""
+        now = began = settled = asyncio.get_running_loop().time()
+        while now - began < self._rules.finish_s and now - settled < _SETTLED_S:
+            await self._turn()
+            now = asyncio.get_running_loop().time()
+            if self._joining or any(lander.behind for lander, _ in self._landers.values()):
+                settled = now
 
     async def _turn(self) -> None:
         if self._joining:

@@ -208,6 +208,7 @@ class LocalStack:
             stop_deadline_s=8.0,
             ports=(port,),
             depends_on=_NEEDS[role],
+            ends_after=tuple(one for one in self._roles if one != role) if role == "land" else (),
             cure=f"Read its log; `tocsin role {role}` runs it in the foreground.",
         )
 

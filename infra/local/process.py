@@ -12,7 +12,7 @@ from pathlib import Path
 from infra.local.probes import AlwaysReady, Probe
 from schemas.errors import ConfigurationError
 
-__all__ = ["ProcessSpec", "dependents_of", "start_order"]
+__all__ = ["ProcessSpec", "dependents_of", "ended_before", "start_order"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class ProcessSpec:
 
     `env` is added to the supervisor's own environment. `cure` is the sentence shown when it does not become ready.
     `memory_only` says that its state dies with it, so what depends on it is restarted after it came back.
-    Times are seconds. Secrets belong into files named by `argv`, never into `argv`: every user can read it.
+    It is asked to stop when those in `ends_after` have ended: it still takes in what they leave. Times are seconds. Secrets belong into files named by `argv`, never into `argv`: every user can read it.
     """
 
     name: str
@@ -31,6 +31,7 @@ class ProcessSpec:
     ready: Probe = field(default_factory=AlwaysReady)
     ready_deadline_s: float = 30.0
     depends_on: tuple[str, ...] = ()
+    ends_after: tuple[str, ...] = ()
     stop_signal: signal.Signals = signal.SIGTERM
     stop_deadline_s: float = 5.0
     ports: tuple[int, ...] = ()
@@ -48,14 +49,20 @@ def start_order(specs: Sequence[ProcessSpec]) -> tuple[ProcessSpec, ...]:
     if len(by_name) != len(specs):
         raise ConfigurationError(f"two processes share a name: {_repeated(s.name for s in specs)}")
     for spec in specs:
-        for name in spec.depends_on:
+        for name in (*spec.depends_on, *spec.ends_after):
             if name not in by_name:
                 raise ConfigurationError(f"process {spec.name} depends on {name}, which is not there")
     try:
         names = tuple(TopologicalSorter({s.name: s.depends_on for s in specs}).static_order())
+        TopologicalSorter({s.name: [o.name for o in ended_before(s, specs)] for s in specs}).prepare()
     except CycleError as error:
         raise ConfigurationError(f"processes depend on each other: {' -> '.join(error.args[1])}") from error
     return tuple(by_name[name] for name in names)
+
+
+def ended_before(spec: ProcessSpec, specs: Iterable[ProcessSpec]) -> tuple[ProcessSpec, ...]:
+    """Those that must have ended before this one is asked to."""
+    return tuple(one for one in specs if spec.name in one.depends_on or one.name in spec.ends_after)
 
 
 def dependents_of(name: str, specs: Sequence[ProcessSpec]) -> tuple[ProcessSpec, ...]:

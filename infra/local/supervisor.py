@@ -12,7 +12,7 @@ from infra.local.backoff import RestartPolicy
 from infra.local.clock import SYSTEM_CLOCK, Clock
 from infra.local.events import ProcessEvent
 from infra.local.keeper import Hook, Keeper, Tools
-from infra.local.process import ProcessSpec, dependents_of, start_order
+from infra.local.process import ProcessSpec, dependents_of, ended_before, start_order
 from infra.local.state import ProcessState
 from infra.local.stop_request import StopRequest
 from schemas.errors import RetryableError
@@ -145,9 +145,8 @@ class Supervisor:
         self._keeping.append(asyncio.create_task(keeper.keep(), name=f"keep {keeper.spec.name}"))
 
     async def _stop_one(self, spec: ProcessSpec, gone: Mapping[str, asyncio.Event], deadline: float) -> None:
-        for dependent in self._specs:
-            if spec.name in dependent.depends_on:
-                await gone[dependent.name].wait()
+        for other in ended_before(spec, self._specs):
+            await gone[other.name].wait()
         left_s = deadline - asyncio.get_running_loop().time()
         # What is still to be stopped after this one gets its share of the time that is left.
         share_s = max(0.0, left_s / (1 + self._layers_below(spec)))
@@ -159,8 +158,8 @@ class Supervisor:
             gone[spec.name].set()
 
     def _layers_below(self, spec: ProcessSpec) -> int:
-        below = (1 + self._layers_below(self._keepers[name].spec) for name in spec.depends_on)
-        return max(below, default=0)
+        after = (one for one in self._specs if spec in ended_before(one, self._specs))
+        return max((1 + self._layers_below(one) for one in after), default=0)
 
     async def _recycle_dependents(self, name: str, died_at: float) -> None:
         dependents = dependents_of(name, self._specs)

@@ -16,6 +16,9 @@ from streams.land import Lander, LandRules
 
 __all__ = ["run"]
 
+# A broker whose log has a name of its own forgets: what it still holds when the stack stops goes with it.
+_FINISH_S = 3.0
+
 
 async def run(process: RoleProcess, stop: asyncio.Event) -> None:
     """Run until `stop`. Raises when the tables refuse rows for good."""
@@ -34,7 +37,9 @@ async def run(process: RoleProcess, stop: asyncio.Event) -> None:
         process.office(producer),
         RedisWatermarks(await process.redis(), prefix=settings.redis.prefix),
         process.clock,
-        rules=LandRules(cut=_cut(settings.land)),
+        rules=LandRules(
+            cut=_cut(settings.land), finish_s=_FINISH_S if process.installation.log_epoch else 0.0
+        ),
         registry=process.schemas,
         recorder=process.recorder,
         tracing=process.tracing,

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.local.process import ProcessSpec, dependents_of, start_order
+from infra.local.process import ProcessSpec, dependents_of, ended_before, start_order
 from schemas.errors import ConfigurationError
 
 
@@ -62,3 +63,20 @@ def test_an_unknown_dependency_is_refused() -> None:
 def test_a_name_used_twice_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="two processes share a name: a"):
         start_order([_spec("a"), _spec("b"), _spec("a")])
+
+
+def test_an_end_after_one_that_ends_after_it_is_refused() -> None:
+    broker, role = _spec("broker"), _spec("role", "broker")
+    with pytest.raises(ConfigurationError, match="depend on each other"):
+        start_order([replace(broker, ends_after=("role",)), replace(role, ends_after=("broker",))])
+    with pytest.raises(ConfigurationError, match="depends on ghost, which is not there"):
+        start_order([broker, replace(role, ends_after=("ghost",))])
+
+
+def test_dependents_and_those_named_end_before() -> None:
+    broker, role = _spec("broker"), _spec("role", "broker")
+    land = replace(_spec("land", "broker"), ends_after=("role",))
+    specs = start_order([broker, land, role])
+    assert sorted(_names(ended_before(broker, specs))) == ["land", "role"]
+    assert ended_before(land, specs) == (role,)
+    assert ended_before(role, specs) == ()

@@ -44,6 +44,41 @@ async def test_processes_start_after_and_stop_before_what_they_need(tmp_path: Pa
     assert [p.status for p in supervisor.processes] == ["stopped"] * 3
 
 
+async def test_what_takes_in_what_others_leave_stops_after_them(tmp_path: Path) -> None:
+    log = EventLog()
+    specs = (
+        sleeper(tmp_path, "broker"),
+        replace(sleeper(tmp_path, "land", "broker"), ends_after=("stream", "api")),
+        sleeper(tmp_path, "stream", "broker"),
+        sleeper(tmp_path, "api", "broker"),
+    )
+    async with _supervisor(log, *specs):
+        pass
+    stopped = log.names(Stopped)
+    assert stopped[2:] == ["land", "broker"]
+    assert sorted(stopped[:2]) == ["api", "stream"]
+
+
+async def test_a_chain_whose_first_ignores_the_signal_leaves_time_to_what_takes_in_the_rest(
+    tmp_path: Path,
+) -> None:
+    log = EventLog()
+    deaf = replace(sleeper(tmp_path, "stream", "broker", code=IGNORE_TERM), stop_deadline_s=60.0)
+    specs = (
+        sleeper(tmp_path, "broker"),
+        replace(sleeper(tmp_path, "land", "broker"), ends_after=("stream",)),
+        deaf,
+    )
+    supervisor = Supervisor(specs, on_event=log, rng=random.Random(1), stop_within_s=3.0)
+    async with supervisor:
+        await _said(deaf, "up")
+    assert {one.name: one.forced for one in log.of(Stopped)} == {
+        "stream": True,
+        "land": False,
+        "broker": False,
+    }
+
+
 async def test_what_needs_nothing_of_each_other_starts_together(tmp_path: Path) -> None:
     log = EventLog()
     async with _supervisor(log, sleeper(tmp_path, "a"), sleeper(tmp_path, "b")):

@@ -160,6 +160,27 @@ async def test_a_landing_that_dies_around_its_inserts_lands_every_row_once(site:
     assert sorted(site.tables.landed) == sorted(event.event_id for event in events)
 
 
+async def test_before_a_broker_that_forgets_stops_the_rest_is_landed(site: Site) -> None:
+    """Batches here fall due after two seconds only: without going on, the stop would leave them where they are."""
+    slow = replace(RULES, cut=CutRule(max_messages=1000, max_age=timedelta(seconds=2)), finish_s=60.0)
+    await site.producer.publish(change(0))
+    async with site.landing(slow):
+        await until(lambda: len(site.tables.landed) == 1)
+        await site.producer.publish_all([change(number) for number in range(1, 40)])
+    assert len(site.tables.landed) == 40
+
+
+async def test_what_the_tables_do_not_take_is_not_waited_for_longer_than_allowed(site: Site) -> None:
+    site.tables.away = True
+    await site.producer.publish(change(0))
+    async with site.landing(replace(RULES, finish_s=0.3, grace_s=0.1)):
+        await until(lambda: site.tables.asked_in_vain > 0)
+    assert site.tables.landed == []
+    site.tables.away = False
+    async with site.landing():
+        await until(lambda: len(site.tables.landed) == 1)
+
+
 async def test_a_cancelled_landing_is_taken_up_where_it_was(site: Site) -> None:
     events: list[Event] = [change(number) for number in range(50)]
     await site.producer.publish_all(events)
