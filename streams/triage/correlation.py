@@ -24,6 +24,7 @@ from streams.triage.incidents import (
     due_at,
     event_of,
     is_newer,
+    is_past,
     member_of,
     opened,
     worse_of,
@@ -87,6 +88,7 @@ class Correlation:
             return self._clear(case, key, change, cause)
         if change.decision not in (Decision.OPENED, Decision.UPDATED):
             return ""
+        self._close_past(key, change, cause)
         host = near.host_of(change.service, change.entity, change.host)
         found = self._candidates(key, change, near, host)
         joined = self._merged(found, cause) or self._new_case(opened(change, partition, now))
@@ -131,11 +133,23 @@ class Correlation:
         told = ((incident, self._cases[incident].told_at) for incident in self._growing)
         return [incident for incident, at in told if at is None or now - at >= self._growth_every]
 
+    def _close_past(self, key: bytes, change: AlarmChanged, cause: Cause) -> None:
+        """Close what would take the alarm for its own though it was over long before."""
+        for incident in self._own(key, change):
+            case = self._cases[incident]
+            if is_past(case.head, change.occurred_at, self._rules):
+                self._turn(case, IncidentTransition.CLOSED, Phase.CLOSED, cause)
+
+    def _own(self, key: bytes, change: AlarmChanged) -> tuple[str, ...]:
+        """The last incident of the alarm itself, and that of its service."""
+        own = self._case_of.get(key), self._index.of_service(change.tenant, change.service)
+        return tuple(dict.fromkeys(one for one in own if one))
+
     def _candidates(self, key: bytes, change: AlarmChanged, near: Neighbourhoods, host: str) -> list[Case]:
         """The incidents, none of them over, that the alarm belongs to."""
-        own = {self._case_of.get(key), self._index.of_service(change.tenant, change.service)}
+        own = self._own(key, change)
         related = self._index.related(change.tenant, near.of(change.service), host)
-        names = dict.fromkeys([*(one for one in own if one), *related])
+        names = dict.fromkeys([*own, *related])
         cases = [self._cases[one] for one in names if not self._cases[one].head.phase.is_over]
         return [one for one in cases if one.name in own or one.head.covers(change.started_at, self._window)]
 
@@ -195,6 +209,7 @@ class Correlation:
                 "severity": worse_of(head.severity, alarm.severity),
                 "first_start": min(head.first_start, alarm.started_at),
                 "last_start": max(head.last_start, alarm.started_at),
+                "latest_at": max(head.latest_at or head.last_start, member.as_of),
             }
         )
         self._touch(case)

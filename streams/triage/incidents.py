@@ -10,6 +10,7 @@ from enum import StrEnum
 from schemas.events import (
     AlarmChanged,
     AlarmStatus,
+    Decision,
     Incident,
     IncidentAlarm,
     IncidentTransition,
@@ -28,6 +29,7 @@ __all__ = [
     "due_at",
     "event_of",
     "is_newer",
+    "is_past",
     "member_of",
     "opened",
     "worse_of",
@@ -64,6 +66,8 @@ class Head(Record):
     first_start: Instant
     last_start: Instant
     """Between these its alarms began."""
+    latest_at: Instant | None = None
+    """Event time of the latest that its alarms told; None: written before that was kept, then the last start stands for it."""
     updated_at: Instant
     """Processing time of the last change."""
     severity: Severity
@@ -88,9 +92,14 @@ class Member(Record):
 
 
 def opened(change: AlarmChanged, partition: int, now: datetime) -> Head:
-    """The incident that this alarm opens, under an id that follows from the alarm event."""
+    """The incident that this alarm opens, under an id that follows from the alarm event.
+
+    One that went on firing, and gets worse when its incident is over, opens another: that has the moment in its id.
+    """
+    first = change.decision is Decision.OPENED
+    cause = change.alarm_event_id if first else f"{change.alarm_event_id}@{change.occurred_at.isoformat()}"
     return Head(
-        incident_id=incident_id(change.alarm_event_id),
+        incident_id=incident_id(cause),
         tenant=change.tenant,
         partition=partition,
         opened_at=change.occurred_at,
@@ -150,6 +159,17 @@ def due_at(head: Head, rules: CorrelationRules) -> datetime:
         Phase.CLOSED: rules.keep_s,
     }
     return head.updated_at + timedelta(seconds=wait[head.phase])
+
+
+def is_past(head: Head, at: datetime, rules: CorrelationRules) -> bool:
+    """Whether the incident was over by its own clock when something happened at event time `at`.
+
+    What is read late, or a replay, brings the news of days within minutes: nobody has waited in between. A cleared incident
+    lasts as long as alarms of two clocks that belong together may be apart.
+    """
+    wait = {Phase.OPEN: rules.idle_s, Phase.CLEARED: rules.quiet_s + rules.window_s}
+    latest = head.latest_at or head.last_start
+    return head.phase in wait and at - latest > timedelta(seconds=wait[head.phase])
 
 
 def event_of(

@@ -186,3 +186,54 @@ def test_everything_is_forgotten_in_the_end(changes: list[AlarmChanged], topolog
     assert list(run.store.entries()) == []
     assert run.correlation.open_count == 0
     assert {one.severity for one in run.events} <= set(Severity)
+
+
+_SHORT, _LONG = st.integers(1, 50), st.integers(3_700, 10**6)
+NEWS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["new", "worse"]), st.one_of(_SHORT, _LONG)),
+        st.tuples(st.just("cleared"), _SHORT),
+    ),
+    max_size=12,
+)
+
+
+def _as_it_came(news: list[tuple[str, int]]) -> list[AlarmChanged]:
+    """One service's alarms: one more fires, the last one gets worse, or all that fire clear, so long after each other."""
+    told, firing, at = list[AlarmChanged](), dict[int, int](), 0
+    for number, (what, gap) in enumerate(news):
+        at += gap if firing or what != "cleared" else 0
+        if what == "cleared":
+            told += [_fired(one, began, at, Decision.CLEARED) for one, began in firing.items()]
+            firing = {}
+        elif what == "worse" and firing:
+            last, began = max(firing.items())
+            told.append(_fired(last, began, at, Decision.UPDATED))
+        else:
+            firing[number] = at
+            told.append(_fired(number, at, at))
+    return told
+
+
+def _fired(number: int, began: int, at: int, decision: Decision = Decision.OPENED) -> AlarmChanged:
+    worse = {"severity": Severity.CRITICAL} if decision is Decision.UPDATED else {}
+    moment = {"started_at": EPOCH + timedelta(seconds=began), "decided_at": EPOCH + timedelta(seconds=at)}
+    return _change("a", number, at, decision).model_copy(update={**moment, **worse})
+
+
+@given(news=NEWS, restarts=st.booleans())
+def test_a_backlog_makes_the_incidents_that_it_would_have_made_as_it_came(
+    news: list[tuple[str, int]], restarts: bool
+) -> None:
+    near = Neighbourhoods(ServiceTopology(tenant="acme", calls={}), RULES.max_hops)
+    live, store, late = Correlation(RULES), MemoryStore(), Correlation(RULES)
+    for one in _as_it_came(news):
+        live.advance(one.occurred_at)
+        expected = live.apply(one, near, 0, one.occurred_at)
+        assert late.apply(one, near, 0, EPOCH) == expected
+        assert late.open_count <= 1
+        if restarts:
+            for partition, writes in late.take(EPOCH).writes.items():
+                store.write(partition, writes)
+            late = Correlation(RULES)
+            late.load(store.entries())

@@ -3,11 +3,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from schemas.control import ServiceTopology
 from schemas.events import AlarmChanged, AlarmStatus, Decision, Incident, IncidentTransition, Severity
 from schemas.ids import incident_id
 from streams.triage.correlation import Correlation
-from streams.triage.incidents import SHOWN_ALARMS
+from streams.triage.incidents import SHOWN_ALARMS, is_past, opened
 from streams.triage.memory_store import MemoryStore
 from streams.triage.settings import CorrelationRules
 from streams.triage.topology import Neighbourhoods
@@ -124,6 +126,71 @@ def test_one_service_has_one_incident_at_a_time() -> None:
     desk = Desk()
     desk.apply(change("cart"))
     assert kinds(desk.apply(change("cart", "Errors", at=1000))) == [GREW]
+
+
+def test_what_fires_on_and_gets_worse_after_its_incident_was_closed_opens_another() -> None:
+    desk = Desk()
+    (first,) = desk.apply(change("cart"))
+    assert kinds(desk.wait(3601)) == [CLOSED]
+    worse: dict[str, Any] = {"decision": Decision.UPDATED, "severity": Severity.CRITICAL, "started_at": EPOCH}
+    (again,) = desk.apply(change("cart", at=3700, **worse))
+    assert (again.transition, again.revision, again.alarm_count) == (OPENED, 1, 1)
+    assert again.incident_id != first.incident_id
+    desk.restart()
+    assert desk.apply(change("cart", at=3700, **worse)) == []
+    assert kinds(desk.wait(3601)) == [CLOSED]
+
+
+YESTERDAY = -86_400.0
+
+
+def test_an_alarm_of_today_does_not_join_what_was_never_cleared_yesterday() -> None:
+    """What was sent afterwards is read within minutes: nobody has waited the hours after which it would have been closed."""
+    desk = Desk()
+    old, _ = desk.apply(change("cart", at=YESTERDAY), change("cart", "Errors", at=YESTERDAY + 60))
+    closed, opened = desk.apply(today := change("cart"))
+    assert (closed.transition, closed.incident_id, closed.occurred_at) == (
+        CLOSED,
+        old.incident_id,
+        today.occurred_at,
+    )
+    assert (opened.transition, opened.incident_id) == (OPENED, incident_id(today.alarm_event_id))
+    assert (opened.alarm_count, desk.correlation.open_count) == (1, 1)
+    assert kinds(desk.apply(change("cart", "Errors", at=5))) == [GREW]
+    assert kinds(desk.apply(change("frontend", at=9))) == [GREW]
+
+
+def test_nor_does_another_alarm_of_the_service() -> None:
+    desk = Desk()
+    desk.apply(change("cart", at=YESTERDAY))
+    assert kinds(desk.apply(change("cart", "Errors"))) == [CLOSED, OPENED]
+
+
+def test_an_incident_that_still_has_news_takes_its_own_alarms() -> None:
+    desk = Desk()
+    (first,) = desk.apply(change("cart", at=0))
+    for number in range(1, 6):
+        (grown,) = desk.apply(change("cart", f"E{number}", at=3600 * number))
+        assert (grown.transition, grown.incident_id) == (GREW, first.incident_id)
+    worse: dict[str, Any] = {"decision": Decision.UPDATED, "severity": Severity.CRITICAL, "started_at": EPOCH}
+    assert kinds(desk.apply(change("cart", at=6 * 3600, **worse))) == [GREW]
+    assert kinds(desk.apply(change("cart", "Late", at=7 * 3600 + 1))) == [CLOSED, OPENED]
+
+
+@pytest.mark.parametrize(("after_s", "joins"), [(60, True), (360, True), (361, False)])
+def test_of_a_cleared_one_two_clocks_may_differ_by_the_window(after_s: float, joins: bool) -> None:
+    desk = Desk()
+    first = change("cart")
+    desk.apply(first, clear_of(first, at=100))
+    again = desk.apply(change("cart", at=100 + after_s))
+    assert kinds(again) == ([GREW] if joins else [CLOSED, OPENED])
+
+
+def test_what_was_written_before_its_latest_news_were_kept_goes_by_its_last_start() -> None:
+    head = opened(change("cart", at=0), 0, EPOCH)
+    assert head.latest_at is None
+    assert not is_past(head, EPOCH + timedelta(seconds=3600), RULES)
+    assert is_past(head, EPOCH + timedelta(seconds=3601), RULES)
 
 
 def test_a_late_alarm_joins() -> None:
