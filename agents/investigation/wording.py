@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import assert_never
 
@@ -98,7 +99,15 @@ def _spread(state: GraphState) -> list[str]:
     names = [name for name in incident.services if name != UNKNOWN_SERVICE]
     where = f"{len(names)} services" if len(names) > 3 else ", ".join(names)
     on = f" on {where}" if where else ""
-    return [f"{alarms}{on} since {incident.opened_at:%H:%M:%S} UTC."]
+    return [f"{alarms}{on} since {incident.opened_at:%H:%M:%S} UTC{_in_all(state)}."]
+
+
+def _in_all(state: GraphState) -> str:
+    """The storm, where it went on after the investigation was asked for."""
+    storms = (one for one in state.current_evidence if one.kind == FindingKind.ALARM_STORM)
+    storm = next(storms, None)
+    alarms = json.loads(storm.data).get("alarms", 0) if storm else 0
+    return f", {storm.statement} in all" if storm and alarms > state.request.incident.alarm_count else ""
 
 
 def _unchanged(conclusion: Conclusion, state: GraphState) -> list[str]:

@@ -51,6 +51,30 @@ def found(*claims: Claim) -> Conclusion:
     return Conclusion(verdict=Verdict.CAUSE_FOUND, confidence=0.8, claims=claims, concluded_at=AT)
 
 
+class TestSpread:
+    @pytest.mark.parametrize(
+        ("when_asked", "told"),
+        [
+            (1, "1 alarm on frontend since 10:00:00 UTC, 9 alarms from 4 services within 30 s in all."),
+            (9, "9 alarms on frontend since 10:00:00 UTC."),
+            (12, "12 alarms on frontend since 10:00:00 UTC."),
+        ],
+    )
+    def test_a_storm_that_went_on_after_the_investigation_was_asked_for_is_told_whole(
+        self, when_asked: int, told: str
+    ) -> None:
+        storm = evidence(
+            "frontend",
+            FindingKind.ALARM_STORM,
+            Source.ALARMS,
+            statement="9 alarms from 4 services within 30 s",
+            alarms=9,
+        )
+        opened = f"{state().request.incident.opened_at:%H:%M:%S}"
+        said = summary(found(claim("cart", CPU)), state(CPU, storm, alarms=when_asked))
+        assert told.replace("10:00:00", opened) in said
+
+
 class TestRuledOut:
     def test_the_accused_is_not_ruled_out_whatever_the_ranking_says(self) -> None:
         ranked = RankedState(rulings=(Ruling(service="cart", reason="r"), Ruling(service="web", reason="r")))
