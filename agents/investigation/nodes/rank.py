@@ -19,7 +19,7 @@ from schemas.events.ledger import CostEntry
 __all__ = ["RankDelta", "claims_of", "rank"]
 
 _KEPT_CAUSES = 200
-_WORTH_SAYING = 0.02
+_WORTH_SAYING = 0.01
 
 
 class RankDelta(TypedDict, total=False):

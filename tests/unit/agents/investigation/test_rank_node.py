@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from agents.analysis.findings import Cause, CauseKind, FindingKind, Source
 from agents.investigation.nodes.gather_kpis import gather_kpis
 from agents.investigation.nodes.rank import claims_of, rank
@@ -64,3 +66,19 @@ def test_a_deploy_is_told_with_what_it_did() -> None:
     )
 
     assert claims_of([cause], [cpu, deploy], 3)[0].statement == "cart cpu rose; shortly before, deploy 1.4.2"
+
+
+@pytest.mark.parametrize(("confidence", "told"), [(0.5, 1), (0.01, 1), (0.009, 0), (0.0, 0)])
+def test_a_cause_is_claimed_from_one_in_a_hundred_on(confidence: float, told: int) -> None:
+    cpu = evidence("cart", indicator="cpu", statement="cart cpu rose")
+    cause = Cause(
+        service="cart",
+        kind=CauseKind.CPU,
+        confidence=confidence,
+        score=1.0,
+        statement="cart cpu rose",
+        findings=(cpu.finding,),
+    )
+
+    assert len(claims_of([cause], [cpu], 3)) == told
+    assert len(claims_of([cause] * 4, [cpu], 3)) == 3 * told
