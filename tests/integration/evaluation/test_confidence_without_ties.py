@@ -78,7 +78,14 @@ def calls(**of: str) -> Topology:
     return Topology(calls={caller: frozenset({callee}) for caller, callee in of.items()})
 
 
-@pytest.mark.parametrize("topology", [None, calls(search="mail", stock="billing")])
+@pytest.mark.parametrize(
+    "topology",
+    [
+        None,
+        calls(search="mail", stock="billing"),
+        Topology(calls={"stock": frozenset({"search", "billing"})}),
+    ],
+)
 async def test_an_unrelated_deploy_at_the_same_moment_is_named_with_the_doubt_that_it_deserves(
     topology: Topology | None,
 ) -> None:
@@ -102,7 +109,8 @@ async def test_an_unrelated_deploy_at_the_same_moment_is_named_with_the_doubt_th
     [
         calls(search="billing"),
         calls(billing="search"),
-        Topology(calls={"search": frozenset({"mail"}), "mail": frozenset({"billing"})}),
+        calls(search="mail", mail="billing"),
+        calls(search="mail", billing="mail"),
         Topology(hosted_on={"search": "node-1", "billing": "node-1"}),
     ],
 )

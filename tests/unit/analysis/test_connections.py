@@ -43,13 +43,27 @@ def test_where_nothing_is_known_only_the_alarmed_has_to_do_with_the_alarm() -> N
     [
         (calls(web="cart", cart="db", other="batch"), {"web", "cart", "db"}),
         (calls(shop="web", shopkeeper="till"), {"web", "shop"}),
-        (Topology(calls={"a": frozenset({"web", "b"})}), {"web", "a", "b"}),
+        (calls(web="db", batch="db", nightly="batch"), {"web", "db", "batch", "nightly"}),
+        (
+            Topology(calls={"page": frozenset({"web", "search"}), "search": frozenset({"index"})}),
+            {"web", "page"},
+        ),
         (Topology(hosted_on={"web": "n1", "batch": "n1", "db": "n2"}), {"web", "n1", "batch"}),
         (Topology(instance_of={"web-1": "web", "db-1": "db"}), {"web", "web-1"}),
+        (
+            Topology(
+                calls={"web": frozenset({"db"})},
+                hosted_on={"db": "n2", "batch": "n2", "till": "n3"},
+                instance_of={"batch-1": "batch"},
+            ),
+            {"web", "db", "n2", "batch", "batch-1"},
+        ),
         (calls(pay="ledger"), {"web"}),
     ],
 )
-def test_ties_are_followed_whichever_way_they_lead(topology: Topology, found: set[str]) -> None:
+def test_a_tie_leads_down_to_whom_it_calls_and_up_from_there_to_who_calls_them(
+    topology: Topology, found: set[str]
+) -> None:
     assert known(topology=topology) == found
 
 
