@@ -35,12 +35,13 @@ _GROUP = 1_000
 
 
 async def measure(run: Run) -> list[Figure]:
-    number, rounds = run.of(30_000, 3_000), run.of(2, 1)
+    rounds = run.of(2, 1)
     with start_tansu() as bootstrap:
         kafka = KafkaSettings.embedded(bootstrap)
         figures: list[Figure] = []
-        for name, traffic in (("repeats", repeats), ("storm", storm)):
-            figures += await _measured(run, kafka, name, list(islice(traffic(), number)), rounds)
+        for name, traffic, full in (("repeats", repeats, 30_000), ("storm", storm, 20_000)):
+            alarms = list(islice(traffic(), run.of(full, 3_000)))
+            figures += await _measured(run, kafka, name, alarms, rounds)
         return figures
 
 

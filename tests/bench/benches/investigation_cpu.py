@@ -86,7 +86,7 @@ async def measure(run: Run) -> list[Figure]:
             bare = _Timed(_running(BareGraph(bare_kept)))
             cases = {"the alarm's neighbours": near_the_alarm(shop), "the whole shop": shop}
             ours = {name: _Timed(_investigating(name, data, sent, ours_kept)) for name, data in cases.items()}
-            for _ in range(run.of(90, 2)):
+            for _ in range(run.of(70, 2)):
                 for timed in (bare, *ours.values()):
                     await timed.run()
             each = sent.events / sum(timed.runs for timed in ours.values())

@@ -39,7 +39,7 @@ async def measure(run: Run) -> list[Figure]:
         kafka = KafkaSettings.embedded(bootstrap)
         for name, traffic in (("live", live), ("backfill", backfill)):
             figures += await _measured(run, kafka, name, traffic)
-    held = run.of(100_000, 2_000)
+    held = run.of(50_000, 2_000)
     figures.append(
         Figure("state of a series", bytes_a_series(held), "bytes", below(4_096), f"{held:,} series")
     )

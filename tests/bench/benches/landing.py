@@ -60,8 +60,8 @@ class _Load:
 
 
 async def measure(run: Run) -> list[Figure]:
-    batches: list[Event] = list(islice(_kpis(), run.of(8_000, 400)))
-    alarms: list[Event] = list(islice(storm(), run.of(60_000, 3_000)))
+    batches: list[Event] = list(islice(_kpis(), run.of(6_000, 400)))
+    alarms: list[Event] = list(islice(storm(), run.of(40_000, 3_000)))
     loads = (
         _Load(batches, "kpis", len(batches) * _SERIES * _SAMPLES),
         _Load(alarms, "alarms", len(alarms)),

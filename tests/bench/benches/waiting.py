@@ -81,7 +81,7 @@ class _Told:
 
 async def measure(run: Run) -> list[Figure]:
     """Measure memory, and count what ended."""
-    many, soon = run.of(1_000, 20), run.of(150, 10)
+    many, soon = run.of(1_000, 20), run.of(100, 10)
     with servers(run.folder) as known:
         await prepare(known)
         told = _Told()
