@@ -22,9 +22,10 @@ from agents.analysis.kpi_findings import (
 )
 from agents.analysis.metrics import OUTWARD, RESOURCES, nature_of
 from agents.analysis.onsets import Onset, onsets
-from agents.analysis.shifts import EXPLAINED, Shift, measured
+from agents.analysis.shifts import EXPLAINED, Shift, measured_together
 from agents.analysis.signals import KpiSeries, Window
 from agents.analysis.spread import spreads
+from agents.analysis.stacks import stacked
 from agents.analysis.stay_findings import staying
 
 __all__ = ["analyse_kpis"]
@@ -48,7 +49,7 @@ def analyse_kpis(
     """
     kpis = [one for one in kpis if "le" not in one.labels]
     grids = grids_of(sorted(kpis, key=lambda k: (k.service, k.metric, sorted(k.labels.items()))))
-    shifts = _strongest(shift for grid in grids for shift in measured(grid, window))
+    shifts = _strongest(measured_together(grids, window))
     if not shifts:
         return (nothing_measured(window),)
     about = _surroundings(kpis, shifts)
@@ -148,17 +149,18 @@ def _begun(shifts: Sequence[Shift], window: Window) -> list[Onset]:
 
 def _varying(quiet: Sequence[Judged], about: Mapping[str, Surroundings], window: Window) -> list[Finding]:
     """Series whose level stayed, and that vary otherwise than before."""
-    by_grid: dict[int, dict[int, Judged]] = {}
-    for one in quiet:
-        by_grid.setdefault(id(one.shift.grid), {})[one.shift.row] = one
+    by_row = {(id(one.shift.grid), one.shift.row): one.shift for one in quiet}
+    rows: dict[int, list[Shift]] = {}
+    for shift in by_row.values():
+        rows.setdefault(id(shift.grid), []).append(shift)
+    parts = [(own[0].grid, [shift.row for shift in own]) for own in rows.values()]
     findings = []
-    for rows in by_grid.values():
-        grid = next(iter(rows.values())).shift.grid
-        findings += [
-            spread_finding(rows[spread.row].shift, spread, about[grid.series[spread.row].service], window)
-            for spread in spreads(grid, list(rows), window)
-            if spread.score >= 1.0
-        ]
+    for stack in stacked(parts, window):
+        for spread in spreads(stack.grid, range(len(stack.places)), window):
+            grid, row = stack.places[spread.row]
+            if spread.score >= 1.0:
+                shift = by_row[id(grid), row]
+                findings.append(spread_finding(shift, spread, about[shift.series.service], window))
     return findings
 
 

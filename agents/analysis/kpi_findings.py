@@ -87,6 +87,7 @@ def shift_finding(judged: Judged, onset: Onset, about: Surroundings, window: Win
 def spread_finding(shift: Shift, spread: Spread, about: Surroundings, window: Window) -> Finding:
     """Return the finding on a series that varies otherwise than before about the same level."""
     series = shift.series
+    since = float(shift.grid.times[spread.start])
     level = Judged(shift, spread.score)
     told = f"{figure(spread.before)} to {figure(spread.after)}{in_unit(series.unit)}"
     how = "varies more" if spread.direction > 0 else "varies less"
@@ -98,10 +99,10 @@ def spread_finding(shift: Shift, spread: Spread, about: Surroundings, window: Wi
         subject=f"{series.service}|{series.metric}|{FindingKind.VARIANCE_CHANGE}",
         statement=(
             f"{about.name(series)} {how} than before: most of its samples were within {told} of "
-            f"each other, from {clock(spread.since)} on"
+            f"each other, from {clock(since)} on"
         ),
         score=spread.score,
-        onset=spread.since,
+        onset=since,
         direction=spread.direction,
         data={
             **figures(level, about),
@@ -112,7 +113,7 @@ def spread_finding(shift: Shift, spread: Spread, about: Surroundings, window: Wi
             "good_high": False,
             "spread_before": spread.before,
             "spread_after": spread.after,
-            **_span(spread.since, float(shift.grid.times[shift.grid.incident(window).stop - 1]), window),
+            **_span(since, float(shift.grid.times[shift.grid.incident(window).stop - 1]), window),
         },
     )
 

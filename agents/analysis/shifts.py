@@ -8,7 +8,7 @@ same time yesterday, where that is known, explains as much of it today. All seri
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from agents.analysis.grids import Grid, grids_of
 from agents.analysis.metrics import MetricNature, is_share, may_be_share, nature_of
 from agents.analysis.robust import Matrix, row_mad, row_mean_median, row_median, row_quantile
 from agents.analysis.signals import FloatArray, KpiSeries, Window
+from agents.analysis.stacks import stacked
 
 __all__ = [
     "EXPLAINED",
@@ -26,6 +27,7 @@ __all__ = [
     "floors",
     "measure",
     "measured",
+    "measured_together",
     "notable",
     "stretches",
 ]
@@ -82,7 +84,17 @@ class Shift:
 
 def measure(kpis: Sequence[KpiSeries], window: Window) -> list[Shift]:
     """The largest shift of every series that has enough samples, in the order of their time grids."""
-    return [shift for grid in grids_of(kpis) for shift in measured(grid, window)]
+    return measured_together(grids_of(kpis), window)
+
+
+def measured_together(grids: Sequence[Grid], window: Window) -> list[Shift]:
+    """What `measured` says of each grid, in their order; those whose samples fall alike into the window are measured at once."""
+    found: dict[int, list[Shift]] = {id(grid): [] for grid in grids}
+    for stack in stacked(((grid, range(len(grid.series))) for grid in grids), window):
+        for shift in measured(stack.grid, window):
+            grid, row = stack.places[shift.row]
+            found[id(grid)].append(replace(shift, grid=grid, row=row))
+    return [shift for grid in grids for shift in found[id(grid)]]
 
 
 def measured(grid: Grid, window: Window) -> list[Shift]:

@@ -30,13 +30,16 @@ _FARTHER = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Row `row` of a grid: how wide the middle four fifths of its samples were and are; `score` 1 is notable."""
+    """Row `row` of a grid: how wide the middle four fifths of its samples were and are; `score` 1 is notable.
+
+    `start` is the column from which on they are so.
+    """
 
     row: int
     before: float
     after: float
     score: float
-    since: float
+    start: int
 
     @property
     def direction(self) -> int:
@@ -56,14 +59,14 @@ def spreads(grid: Grid, rows: Sequence[int], window: Window) -> list[Spread]:
         if stop < grid.incident(window).stop or length < _LEAST or blocks < _MIN_BLOCKS:
             continue
         past = healthy[:, healthy.shape[1] - blocks * length :].reshape(len(rows), blocks, length)
-        for one in _changed(grid, rows, values[:, start:stop], past, float(grid.times[start])):
+        for one in _changed(grid, rows, values[:, start:stop], past, start):
             if one.row not in best or one.score > best[one.row].score:
                 best[one.row] = one
     return list(best.values())
 
 
 def _changed(
-    grid: Grid, rows: Sequence[int], inside: Matrix, past: NDArray[np.float64], since: float
+    grid: Grid, rows: Sequence[int], inside: Matrix, past: NDArray[np.float64], start: int
 ) -> list[Spread]:
     many, blocks, length = past.shape
     own = _profile(inside)
@@ -76,7 +79,7 @@ def _changed(
     scores = np.mean(np.abs(own - usual), axis=1) / unit
     before, after = usual[:, -1] - usual[:, 0], own[:, -1] - own[:, 0]
     return [
-        Spread(rows[place], float(before[place]), float(after[place]), float(scores[place]), since)
+        Spread(rows[place], float(before[place]), float(after[place]), float(scores[place]), start)
         for place in np.flatnonzero(~np.isnan(scores)).tolist()
     ]
 

@@ -61,7 +61,7 @@ def test_it_may_begin_within_the_window() -> None:
     later = np.append(saw(9.0, INSIDE // 2), saw(300.0, INSIDE // 2))
     found = the_spread(saw(9.0, HEALTHY), later)
     assert found.score > 1.0
-    assert found.since == 5_000.0
+    assert TIMES[found.start] == 5_000.0
 
 
 @pytest.mark.parametrize("inside", [[100.0] * 5, [100.0, math.nan] * 2 + [math.nan] * 36])
