@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from agents.answers.about.course import about_changes, about_course
+from agents.answers.about.course import about_changes, about_course, about_onsets
 from agents.answers.about.kind import about_indicator, about_kind, about_source
 from agents.answers.about.money import about_cost
 from agents.answers.about.outcome import (
@@ -82,6 +82,8 @@ def _about_names(asked: Asked, material: Material) -> list[Sentence]:
     services, told = asked.services, list[Sentence]()
     if Topic.CHANGES in asked.topics:
         return [*about_changes(services, asked.span, material), *_leading(asked, material)]
+    if Topic.COURSE in asked.topics and (onsets := about_onsets(asked, material)):
+        return [*onsets, *_leading(asked, material)]
     if Topic.COURSE in asked.topics or asked.span:
         told += about_course(services, asked.span, material)
     for indicator in asked.indicators:

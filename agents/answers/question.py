@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from agents.analysis.findings import CauseKind, Source
 from agents.answers.material import Material
-from agents.answers.vocabulary import KINDS, ROLES, SILENT, SOURCES, TOPICS, Topic
+from agents.answers.vocabulary import KINDS, PEOPLE, ROLES, SILENT, SOURCES, TOPICS, Topic
 
 __all__ = ["Asked", "Span", "Topic", "understood"]
 
@@ -77,7 +77,8 @@ def _named(words: Collection[str], names: Collection[str]) -> tuple[tuple[str, .
     found: dict[str, None] = {}
     used: set[str] = set()
     for word in words:
-        alike = (ROLES.get(word, frozenset()) | {word, word.removesuffix("s")}) - SILENT
+        one = word if word in PEOPLE else word.removesuffix("s")
+        alike = (ROLES.get(word, frozenset()) | {word, one}) - SILENT
         hit = [name for name in names if any(_is(part, alike) for part in _parts(name) if part in telling)]
         found.update(dict.fromkeys(hit))
         used |= {word} if hit else set()

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from agents.analysis.findings import CauseKind, Source
 
-__all__ = ["KINDS", "ROLES", "SILENT", "SOURCES", "TOPICS", "Topic"]
+__all__ = ["KINDS", "PEOPLE", "ROLES", "SILENT", "SOURCES", "TOPICS", "Topic"]
 
 
 class Topic(StrEnum):
@@ -33,12 +33,12 @@ TOPICS: Mapping[Topic, re.Pattern[str]] = {
     topic: re.compile(pattern)
     for topic, pattern in {
         Topic.SUSPECT: r"\bwhy (not|isn'?t|wasn'?t)\b|\b(could|can|might|couldn'?t|is|isn'?t|was|wasn'?t) (it|this|that|the)\b"
-        r"|\bwhat about\b|\bhow about\b|\bblame|\bguilty|\bresponsible|\bsuspect|\binnocent",
+        r"|\binvolve|\bwhat about\b|\bhow about\b|\bblame|\bguilty|\bresponsible|\bsuspect|\binnocent",
         Topic.WHY: r"\bwhy\b|\bevidence\b|\bproof\b|\bprove|\breasons?\b|\bhow do (you|we) know\b|\bbecause\b|\bshow\b",
         Topic.CAUSE: r"\bcaus(e|es|ed|ing)\b|\bculprit|\bbroke\b|\bbroken\b|\bwent wrong\b|\bwrong\b|\bhappened\b|\bsummar"
         r"|\bexplain",
         Topic.CHANGES: r"\bchang|\bdeploy|\brelease|\brollout|\brolled out\b|\bconfig|\bflags?\b|\bscal(ed|ing)\b|\bversion",
-        Topic.COURSE: r"\bwhen\b|\btimeline|\bfirst\b|\bstart|\bbegan\b|\bbegin|\border\b|\bhow long\b|\bsequence|\bearliest",
+        Topic.COURSE: r"\bwhen\b|\btimeline|(?<!do )(?<!try )(?<!check )(?<!look )\bfirst\b|\bstart|\bbegan\b|\bbegin|\border\b|\bhow long\b|\bsequence|\bearliest",
         Topic.SURE: r"\bsure\b|\bconfiden|\bcertain|\bprobab|\blikel|\btrust",
         Topic.NEXT: r"\bnext\b|\bshould\b|\bfix(ed|es)?\b|\bmitigat|\bremed|\broll(ing)? ?back\b|\brecover|\bto do\b|\bdo now\b"
         r"|\bwhat (can|do|must) (i|we)\b",
@@ -93,6 +93,9 @@ ROLES: Mapping[str, frozenset[str]] = {
     **dict.fromkeys((*_FRONTS, "website"), _FRONTS),
 }
 """What a service may be called by what it does."""
+
+PEOPLE = _words("users customers clients visitors people")
+"""Who is hurt: no service is meant, whatever it is called."""
 
 SILENT = _words(
     "a about after all also am an and any anything are as at be been before being between but by came can could did "

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from agents.analysis.findings import FindingKind, Source
+from agents.answers.about.kind import shows
 from agents.answers.material import Material
-from agents.answers.question import Span
+from agents.answers.question import Asked, Span
 from agents.answers.reply import Sentence, said
 from schemas.events.evidence import Evidence
 
-__all__ = ["about_changes", "about_course"]
+__all__ = ["about_changes", "about_course", "about_onsets"]
 
 _MOST = 12
 _RETOLD = frozenset({FindingKind.METRIC_ALARM, FindingKind.SYMPTOM, FindingKind.PAST_INCIDENT})
@@ -28,7 +29,16 @@ def about_course(services: Collection[str], span: Span | None, material: Materia
             return told
     return [
         said(f"{one.onset:%H:%M:%S} {one.statement}", one.event_id)
-        for one in _dated(services, span, material)
+        for one in _dated(services, span, material)[:_MOST]
+    ]
+
+
+def about_onsets(asked: Asked, material: Material) -> list[Sentence]:
+    """Return when the measurements or the kinds of trouble that are named began to show, at the services and in the time given."""
+    return [
+        said(f"{one.onset:%H:%M:%S} {one.statement}", one.event_id)
+        for one in _dated(asked.services, asked.span, material)
+        if one.indicator in asked.indicators or any(shows(one, kind) for kind in asked.kinds)
     ]
 
 
@@ -54,7 +64,7 @@ def _dated(services: Collection[str], span: Span | None, material: Material) -> 
         for one in material.evidence
         if one.onset is not None and one.kind not in _RETOLD and _wanted(one, services, span)
     ]
-    return sorted(dated, key=_order)[:_MOST]
+    return sorted(dated, key=_order)
 
 
 def _wanted(one: Evidence, services: Collection[str], span: Span | None) -> bool:

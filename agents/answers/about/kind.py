@@ -10,7 +10,7 @@ from agents.answers.material import Material, accusing
 from agents.answers.reply import Sentence, said
 from schemas.events.evidence import Evidence
 
-__all__ = ["about_indicator", "about_kind", "about_source"]
+__all__ = ["about_indicator", "about_kind", "about_source", "shows"]
 
 _MOST = 5
 _SHOWN_BY: Mapping[CauseKind, frozenset[str]] = {
@@ -22,7 +22,9 @@ _SHOWN_BY: Mapping[CauseKind, frozenset[str]] = {
 
 def about_kind(kind: CauseKind, services: Collection[str], material: Material) -> list[Sentence]:
     """Return what was seen of this kind of trouble, at the services where some are given, the strongest first."""
-    seen = [one for one in material.evidence if _is(one, kind) and (not services or one.service in services)]
+    seen = [
+        one for one in material.evidence if shows(one, kind) and (not services or one.service in services)
+    ]
     loud = _strongest(one for one in seen if accusing(one))
     cause = material.cause
     if cause is not None and cause.kind == kind and not (services and cause.service not in services):
@@ -60,7 +62,8 @@ def _instead(kind: CauseKind, material: Material) -> list[Sentence]:
     return [said(words, *ids)]
 
 
-def _is(one: Evidence, kind: CauseKind) -> bool:
+def shows(one: Evidence, kind: CauseKind) -> bool:
+    """Whether the finding is about this kind of trouble."""
     if one.kind in _SHOWN_BY.get(kind, ()):
         return True
     return bool(one.indicator) and nature_of(one.indicator).kind == kind

@@ -90,7 +90,8 @@ async def get_report(
     found = await clickhouse.query(Query("get_report", _GET, parameters))
     if not found.rows:
         raise NotFoundError(
-            f"{tenant} has no report of {investigation_id}", cure="`tocsin incidents` shows what is finished."
+            f"{tenant} has no report of {investigation_id}",
+            cure="`tocsin incidents` shows what is finished; an API key speaks for one tenant only.",
         )
     return Report.model_validate_json(found.rows[0]["document"])
 

@@ -132,6 +132,19 @@ class TestCourse:
             "10:42:10 cart",
         ]
 
+    @pytest.mark.parametrize(
+        "question", ["when did the cpu of cart rise?", "when did cpu_usage begin to grow?"]
+    )
+    def test_when_something_began_is_told_of_that_alone(self, question: str) -> None:
+        told = texts(ask(question))
+        assert told.startswith("10:4")
+        assert "cpu" in told
+        assert "Yes:" not in told
+        assert "latency" not in told
+
+    def test_what_never_began_is_told_with_the_whole_course(self) -> None:
+        assert ask("when did the disk fill?").sentences
+
     def test_what_happened_in_a_time(self) -> None:
         told = [one.text[:8] for one in ask("what happened between 10:42:05 and 10:42:12?").sentences]
         assert told == ["10:42:10", "10:42:11"]

@@ -9,7 +9,7 @@ import pytest
 from agents.analysis.findings import CauseKind, Source
 from agents.answers.question import Span, Topic, understood
 from tests.fakes.answer_material import material
-from tests.fakes.evidence import AT
+from tests.fakes.evidence import AT, evidence
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,8 @@ from tests.fakes.evidence import AT
         ("what changed?", ()),
         ("is it kafka?", ()),
         ("was it the service?", ()),
+        ("how many users were affected?", ()),
+        ("did the checkouts fail?", ("checkout",)),
     ],
 )
 def test_services_are_named_in_full_in_part_or_by_what_they_do(text: str, services: tuple[str, ...]) -> None:
@@ -69,6 +71,8 @@ def test_kinds_of_trouble_are_named_in_general_words(text: str, kinds: tuple[Cau
         ("what broke?", Topic.CAUSE),
         ("why?", Topic.WHY),
         ("why not the moon", Topic.SUSPECT),
+        ("is cart involved?", Topic.SUSPECT),
+        ("what broke first?", Topic.COURSE),
     ],
 )
 def test_topics(text: str, topic: Topic) -> None:
@@ -113,6 +117,19 @@ def test_a_span_holds_its_ends_and_nothing_without_a_time() -> None:
     assert not span.holds(AT + timedelta(microseconds=1))
     assert not span.holds(None)
     assert Span(None, None).holds(AT)
+
+
+@pytest.mark.parametrize("text", ["what should I do first?", "what do I check first?"])
+def test_what_to_do_first_is_no_question_about_the_past(text: str) -> None:
+    assert understood(text, material()).topics == {Topic.NEXT}
+
+
+def test_who_is_hurt_is_no_service_even_where_one_is_called_so() -> None:
+    known = material(evidence=(evidence("user"), evidence("user-db")))
+    asked = understood("how many users were affected?", known)
+    assert asked.services == ()
+    assert asked.rest == ("users",)
+    assert understood("was it user?", known).services == ("user",)
 
 
 @pytest.mark.parametrize(
