@@ -19,6 +19,7 @@ from agents.investigation.memory import memory_ports, request_for
 from agents.investigation.outcomes import Reported
 from agents.investigation.run import Investigations
 from agents.ports import Published
+from infra.runtime.heap import settle_heap
 from schemas.events.report import Verdict
 from streams.admin import open_admin
 from streams.kafka import KafkaSettings
@@ -86,7 +87,9 @@ async def measure(run: Run) -> list[Figure]:
             bare = _Timed(_running(BareGraph(bare_kept)))
             cases = {"the alarm's neighbours": near_the_alarm(shop), "the whole shop": shop}
             ours = {name: _Timed(_investigating(name, data, sent, ours_kept)) for name, data in cases.items()}
-            for _ in range(run.of(70, 2)):
+            for turn in range(run.of(70, 2)):
+                if turn == _WARMING_UP:
+                    settle_heap()  # as the role does soon after its start
                 for timed in (bare, *ours.values()):
                     await timed.run()
             each = sent.events / sum(timed.runs for timed in ours.values())
