@@ -21,7 +21,7 @@ _LABEL = re.compile(r"\[E\d+(?:\s*,\s*E\d+)*\]|\bE\d+\b")
 # Clock times, dates and versions: their parts are no numbers of their own.
 _COMPOUND = re.compile(r"\d+(?:[:/-]\d+)+(?:\.\d+)?|\d+(?:\.\d+){2,}")
 # Which samples a figure is of: for a query, not for a sentence.
-_SPAN = re.compile(r'"(?:span_(?:from|to)|day_slack)_s": [^,}]+')
+_SPAN = re.compile(r'"(?:span_(?:from|to)|day_slack|lasted)_s": [^,}]+')
 _ANY = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 

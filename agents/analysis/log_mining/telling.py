@@ -37,6 +37,7 @@ class Telling:
         self._rates = rates
         self._moment = moment
         self._span = span(end - moment)
+        self._lasted_s = round(end - moment, 6)
 
     def departed(self, one: Departure) -> Finding | None:
         """Return a notable line that no longer follows, or newly follows, another within requests.
@@ -61,6 +62,8 @@ class Telling:
             data={
                 "template": told.template,
                 "context": self._table.statements[one.context].template,
+                "context_service": self._table.statements[one.context].service,
+                "lasted_s": self._lasted_s,
                 "before": one.before.count,
                 "before_of": one.before.total,
                 "after": one.after.count,
@@ -127,7 +130,13 @@ class Telling:
                 f"{', errors less often' if fewer else ''}"
             ),
             score=max((self._weight(one) for one in deviations), default=0.0),
-            data={"lines": lines, "templates": len(own), "after": after, "fewer_errors": fewer},
+            data={
+                "lines": lines,
+                "templates": len(own),
+                "after": after,
+                "fewer_errors": fewer,
+                "lasted_s": self._lasted_s,
+            },
         )
 
     def _first(self, number: int) -> float | None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from agents.analysis.findings import Source
 from agents.ports import Fetched, Landed, Trouble
+from infra.cli.compose.focus import of_the_past
 from infra.runtime.clock import SystemClock
 from infra.runtime.redis import RedisWatermarks
 from schemas.errors import NotFoundError
@@ -52,7 +53,8 @@ class ClickHouseHistory:
         scope = Scope(tenant, before - _MEMORY, before)
         found = await incident_history(self._clickhouse, scope, services=services, limit=limit)
         reports = tuple(row.report for row in found.rows)
-        return Fetched(reports, found.info.sql, found.info.rows_read, round(found.info.duration_ms))
+        took = round(found.info.duration_ms)
+        return Fetched(reports, found.info.sql, found.info.rows_read, took, focus=of_the_past(tenant))
 
     async def troubles(
         self, tenant: str, services: Sequence[str], start: datetime, end: datetime

@@ -9,7 +9,7 @@ from typing import TypedDict, TypeVar
 from agents.analysis.findings import Source
 from agents.analysis.signals import AlarmRecord, CallStats, ChangeRecord, KpiSeries, LogRecord, Topology
 from agents.ports import Delay, Fetched, QueryLimits
-from infra.cli.compose.focus import Focus, of_kpis, of_logs
+from infra.cli.compose.focus import Focus, of_alarms, of_calls, of_changes, of_kpis, of_logs
 from infra.cli.compose.service_graphs import EDGE_METRICS, calls_of
 from infra.runtime.sql import ControlStore
 from schemas.control import ServiceTopology
@@ -60,7 +60,7 @@ class ClickHouseWindows:
         found = await alarm_window(
             self._clickhouse, Scope(tenant, start, end), services=services, **self._rows
         )
-        return _fetched(found, _alarm)
+        return _fetched(found, _alarm, of_alarms(tenant))
 
     async def logs(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
@@ -76,7 +76,7 @@ class ClickHouseWindows:
         found = await telemetry.change_window(
             self._clickhouse, Scope(tenant, start, end), services=services, **self._rows
         )
-        return _fetched(found, _change)
+        return _fetched(found, _change, of_changes(tenant))
 
     async def calls(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime
@@ -90,7 +90,7 @@ class ClickHouseWindows:
             **self._samples,
         )
         calls = Answer(calls_of(found.rows), found.info, found.truncated, found.one_in)
-        return _fetched(calls, _as_it_is)
+        return _fetched(calls, _as_it_is, of_calls(tenant))
 
     async def topology(
         self, tenant: str, services: Sequence[str] | None, start: datetime, end: datetime

@@ -1,4 +1,4 @@
-"""Queries that show one figure again: what a finding says of one metric, of what a service reports, or of one log line.
+"""Queries that show one figure again: what a finding says of one metric, or of what a service reports.
 
 They only make text for a person to run; nothing here is sent. Each keeps to one service and one window, and counts what
 was sent or landed twice once.
@@ -7,20 +7,18 @@ was sent or landed twice once.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from sinks.clickhouse.queries.conditions import Scope, both, bounds, equal
+from sinks.clickhouse.queries.conditions import Condition, Scope, both, bounds, equal
 from sinks.clickhouse.query import Parameter, Query
 
-__all__ = ["Compared", "Earlier", "Series", "Stretch", "levels_query", "lines_query", "reporting_query"]
+__all__ = ["Compared", "Earlier", "Series", "Stretch", "levels_query", "reporting_query"]
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _DAY: Final = timedelta(days=1)
-_GAPS: Final = re.compile(r"[\s*]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,8 @@ FROM (
   LIMIT 1 BY metric, labels_json, time
 )
 WHERE isFinite(value)
-GROUP BY metric, labels_json"""
+GROUP BY metric, labels_json
+ORDER BY metric, labels_json"""
 
 _MOVED: Final = """,
   quantileExactInclusiveIf(0.5)(value, shifted_{days}) - quantileExactInclusiveIf(0.5)(value, healthy_{days}) AS {name}"""
@@ -72,15 +71,6 @@ WHERE isFinite(value)
 GROUP BY metric, labels_json
 ORDER BY last, metric, labels_json"""
 
-_LINES: Final = """SELECT countIf(at < {since}) AS before, countIf(at >= {since}) AS since, minIf(at, at >= {since}) AS first,
-  any(message) AS one_of_them
-FROM (
-  SELECT at, message
-  FROM logs
-  WHERE {where}
-  LIMIT 1 BY at, event_id, _index
-)"""
-
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
@@ -95,11 +85,17 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One metric of one service."""
+    """One metric of one service; all of its metrics where none is named."""
 
     service: str
-    metric: str
-    labels: Mapping[str, str]
+    metric: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def condition(self) -> Condition:
+        own = equal("service", self.service)
+        if not self.metric:
+            return own
+        return both(own, equal("metric", self.metric), equal("labels_json", _canonical(self.labels)))
 
 
 def levels_query(
@@ -124,9 +120,7 @@ def levels_query(
     oldest = max(earlier.days.values(), default=0) * _DAY
     where = both(
         bounds(Scope(compared.scope.tenant, start - oldest, compared.scope.end), "time"),
-        equal("service", series.service),
-        equal("metric", series.metric),
-        equal("labels_json", _canonical(series.labels)),
+        series.condition(),
     )
     sql = _LEVELS.format(
         spans=",\n".join(f"  {condition} AS {name}" for name, condition in spans.items()),
@@ -143,19 +137,6 @@ def reporting_query(compared: Compared, service: str) -> Query:
     where = both(bounds(compared.scope, "time"), equal("service", service))
     sql = _REPORTING.format(start=parts.instant("from", compared.start), where=_indented(where.sql))
     return Query("reporting", sql, {**where.parameters, **parts.parameters})
-
-
-def lines_query(scope: Scope, service: str, template: str, since: datetime) -> Query:
-    """Return the query for how many lines with the template's words a service wrote before and since a moment, and one of them.
-
-    What varies in a template is `*`.
-    """
-    parts = _Parts()
-    where = both(bounds(scope, "at"), equal("service", service))
-    words = tuple(word for word in _GAPS.split(template) if word)
-    held = "arrayAll(word -> positionCaseInsensitiveUTF8(message, word) > 0, {words:Array(String)})"
-    sql = _LINES.format(since=parts.instant("since", since), where=_indented(f"{where.sql}\n  AND {held}"))
-    return Query("lines", sql, {**where.parameters, **parts.parameters, "words": words})
 
 
 def _indented(condition: str) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from sinks.clickhouse.client import ClickHouse
 from sinks.clickhouse.landing import ClickHouseLanding, FixedRetention
 from tests.fakes.clickhouse_server import ClickHouseServer, start_clickhouse
 from tests.fakes.clickhouse_tables import open_tables
+from tests.integration.sinks.finding_shop import Shop
 from tests.integration.sinks.samples import FixedClock
 
 _NUMBERS = itertools.count()
@@ -41,3 +43,8 @@ def clock() -> FixedClock:
 def landing(clickhouse: ClickHouse, clock: FixedClock, tenant: str) -> ClickHouseLanding:
     """A log of the test's own: its offsets start at 0."""
     return ClickHouseLanding(clickhouse, FixedRetention(30), clock, epoch=tenant)
+
+
+@pytest.fixture
+def shop(clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str, tmp_path: Path) -> Shop:
+    return Shop(clickhouse, landing, tenant, tmp_path)

@@ -6,35 +6,20 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import timedelta
 
 import numpy as np
 import pytest
 
 from agents.analysis.earlier_days import DAYS_BEFORE
 from agents.analysis.findings import FindingKind, Source
-from agents.analysis.signals import IncidentData, KpiSeries
+from agents.analysis.signals import KpiSeries
 from agents.investigation.ahead import Ahead
-from agents.investigation.memory import request_for
-from agents.investigation.nodes.gather_kpis import gather_kpis
-from agents.investigation.nodes.gather_logs import gather_logs
-from agents.investigation.nodes.gathering import GatherOrder
-from agents.investigation.state import GatherTask, LookWindow, Span
-from infra.cli.compose.windows import ClickHouseWindows
-from infra.runtime.sql import ControlStore, open_database
-from schemas.events import KpiBatch, KpiSamples, LogBatch, LogLine, LogSeverity
 from schemas.events.evidence import Evidence
-from sinks.clickhouse.client import ClickHouse
-from sinks.clickhouse.landing import ClickHouseLanding
-from sinks.clickhouse.query import Query
 from tests.fakes.disguise import moved
-from tests.fakes.full_events import kpis, logs
 from tests.fakes.incident_data import ALARM_AT, EARLIER, bad_deploy, bad_deploy_again, healthy
-from tests.fakes.incident_ports import context_for
 from tests.fakes.landing_times import stamped_ahead
-from tests.integration.sinks.samples import land
+from tests.integration.sinks.finding_shop import Shop, instant, window_of
 
 pytestmark = pytest.mark.clickhouse
 
@@ -42,84 +27,6 @@ DAY_S = 86_400.0
 # What is old is deleted, and a name may hold anything.
 LATER_S = float(int(time.time()) - 3600) - ALARM_AT
 AWKWARD = "it's a 100%_\\ \U0001f6d2"
-
-
-def batch_of(series: KpiSeries, tenant: str) -> KpiBatch:
-    samples = KpiSamples(
-        metric=series.metric,
-        labels=dict(series.labels),
-        unit=series.unit,
-        times_ms=tuple(round(1000 * at) for at in series.times),
-        values=tuple(series.values),
-    )
-    return kpis(tenant, service=series.service, series=(samples,))
-
-
-def lines_of(data: IncidentData, tenant: str) -> list[LogBatch]:
-    services = sorted({one.service for one in data.logs})
-    return [
-        logs(
-            tenant,
-            service=service,
-            records=tuple(
-                LogLine(
-                    at=datetime.fromtimestamp(one.time, tz=UTC),
-                    severity=LogSeverity(one.severity),
-                    message=one.message,
-                )
-                for one in data.logs
-                if one.service == service
-            ),
-        )
-        for service in services
-    ]
-
-
-def window_of(data: IncidentData, *troubled: tuple[float, float]) -> LookWindow:
-    window = data.window
-    at: dict[str, Any] = {
-        name: instant(getattr(window, name)) for name in ("baseline_start", "start", "end", "alarm_at")
-    }
-    return LookWindow(**at, troubled=tuple(Span(since=instant(a), until=instant(b)) for a, b in troubled))
-
-
-def instant(at: float) -> datetime:
-    return datetime.fromtimestamp(at, tz=UTC)
-
-
-class Shop:
-    """An incident in ClickHouse, as its gathering agents see it."""
-
-    def __init__(self, clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str, folder: Path) -> None:
-        self._clickhouse, self._landing, self._tenant, self._folder = clickhouse, landing, tenant, folder
-
-    async def looked(
-        self,
-        data: IncidentData,
-        source: Source,
-        window: LookWindow | None = None,
-        near: tuple[str, ...] = (),
-    ) -> Sequence[Evidence]:
-        if source is Source.KPIS:
-            batches: Sequence[KpiBatch | LogBatch] = [batch_of(one, self._tenant) for one in data.kpis]
-        else:
-            batches = lines_of(data, self._tenant)
-        await land(self._landing, *batches)
-        await land(self._landing, *batches, first=len(batches))  # as a source does that was not answered
-        async with open_database(self._folder / "control.sqlite") as database:
-            windows = ClickHouseWindows(self._clickhouse, ControlStore(database))
-            context = context_for(data, windows=windows, request=request_for(data, tenant=self._tenant))
-            agent = gather_kpis if source is Source.KPIS else gather_logs
-            order = GatherOrder(task=GatherTask(source=source), window=window or window_of(data), near=near)
-            return (await agent(order, context))["evidence"]
-
-    async def shown(self, evidence: Evidence) -> list[dict[str, Any]]:
-        return [dict(row) for row in (await self._clickhouse.query(Query("again", evidence.query))).rows]
-
-
-@pytest.fixture
-def shop(clickhouse: ClickHouse, landing: ClickHouseLanding, tenant: str, tmp_path: Path) -> Shop:
-    return Shop(clickhouse, landing, tenant, tmp_path)
 
 
 async def levels(shop: Shop, found: Sequence[Evidence]) -> int:
@@ -148,8 +55,19 @@ async def test_medians_of_a_metric(shop: Shop) -> None:
     assert AWKWARD in {one.service for one in found}
     loud = [one for one in found if one.kind != FindingKind.NORMAL]
     assert await levels(shop, loud) == len(loud) >= 4
-    (calm,) = [one for one in found if one.service == "payment"]
-    assert {row["service"] for row in await shop.shown(calm)} == {one.service for one in found}
+
+
+async def test_of_a_service_in_its_range_the_medians_of_all_its_metrics(shop: Shop) -> None:
+    data = moved(bad_deploy(), LATER_S)
+    (calm,) = [one for one in await shop.looked(data, Source.KPIS) if one.service == "payment"]
+    told, rows = json.loads(calm.data), await shop.shown(calm)
+    assert calm.kind == FindingKind.NORMAL
+    assert [row["metric"] for row in rows] == sorted(
+        {one.metric for one in data.kpis if one.service == "payment"}
+    )
+    assert len(rows) == told["metrics"]
+    (strongest,) = (row for row in rows if row["metric"] == calm.indicator)
+    assert (strongest["before"], strongest["after"]) == pytest.approx((told["before"], told["after"]))
 
 
 async def test_without_what_another_incident_made_of_the_baseline(shop: Shop) -> None:
@@ -215,41 +133,6 @@ async def test_what_a_service_reports_no_more(shop: Shop) -> None:
     assert all(row["before"] > 100 and 0 < row["since"] < 20 for row in rows)
 
 
-async def test_how_often_a_line_was_logged(shop: Shop) -> None:
-    found = await shop.looked(moved(bad_deploy(), LATER_S), Source.LOGS)
-    (burst,) = [one for one in found if one.kind == FindingKind.ERROR_BURST]
-    (row,) = await shop.shown(burst)
-    data = json.loads(burst.data)
-    assert (row["before"], row["since"]) == (data.get("before", 0), data["observed"])
-    assert row["first"] == burst.onset
-    assert "NullPointerException in CartItem.merge" in row["one_of_them"]
-
-
-async def test_lines_with_a_trace_and_with_a_status(shop: Shop) -> None:
-    data = moved(bad_deploy(), LATER_S)
-    trace = (
-        "\n\tat com.acme.shop.Pool.take(Pool.java:12)\nCaused by: java.net.SocketTimeoutException: 100%_\n"
-    )
-    said = (
-        f"Order 7 failed: java.lang.IllegalStateException: no pool{trace}",
-        'POST /pay?x=1 "a_b" status=503',
-    )
-    template = data.logs[0]
-    more = [
-        replace(
-            template, service="payment", time=data.window.start + 30 + place, message=text, severity="error"
-        )
-        for text in said
-        for place in range(60)
-    ]
-    found = await shop.looked(replace(data, logs=(*data.logs, *more)), Source.LOGS)
-    told = [one for one in found if one.service == "payment"]
-    assert len(told) == 2
-    for one in told:
-        (row,) = await shop.shown(one)
-        assert (row["before"], row["since"]) == (0, 60), one.statement
-
-
 @pytest.mark.parametrize("source", [Source.KPIS, Source.LOGS])
 async def test_of_a_clock_that_was_put_right_by_its_own_stamps(shop: Shop, source: Source) -> None:
     data = stamped_ahead(moved(bad_deploy(), LATER_S), 40.0, "cart")
@@ -266,11 +149,3 @@ async def test_of_a_clock_that_was_put_right_by_its_own_stamps(shop: Shop, sourc
     (clock,) = (one for one in found if one.kind == FindingKind.CLOCK_AHEAD)
     (row,) = await shop.shown(clock)
     assert (row["table"], row["service"]) == (source, "cart")
-
-
-async def test_of_what_has_no_figure_all_that_was_read_is_shown(shop: Shop) -> None:
-    data = moved(bad_deploy(), LATER_S)
-    found = await shop.looked(data, Source.LOGS)
-    (normal,) = [one for one in found if one.kind == FindingKind.NORMAL and one.service == "payment"]
-    assert len(await shop.shown(normal)) == len(data.logs)
-    assert timedelta(0) < normal.window_end - normal.window_start
