@@ -8,7 +8,6 @@ from dataclasses import replace
 from agents.analysis.clues import Clue, weight_of
 from agents.analysis.findings import CauseKind, Source
 from agents.analysis.metrics import SYMPTOMS
-from agents.analysis.shifts import EXPLAINED
 from agents.analysis.signals import Topology
 from agents.analysis.stay_findings import stays_away
 
@@ -30,7 +29,7 @@ def entries(topology: Topology) -> frozenset[str]:
 def arriving(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> dict[str, tuple[Clue, ...]]:
     """The clues, the load of those that nobody calls in full: elsewhere it is the callers' doing, there it is nobody's.
 
-    Load that stays away from one whose callers' stays away, too, says little of it.
+    Load that stays away from one whose callers' stays away, too, says nothing of it, nor of what was changed there.
     """
     outside, callers = entries(topology), topology.callers()
     away = {service for service, own in clues.items() if any(map(_away, own))}
@@ -39,17 +38,13 @@ def arriving(clues: Mapping[str, Sequence[Clue]], topology: Topology) -> dict[st
         if service in outside:
             weighed[service] = _in_full(own)
         else:
-            weighed[service] = _with_callers(own) if callers.get(service, set()) & away else tuple(own)
+            with_callers = callers.get(service, set()) & away
+            weighed[service] = tuple(clue for clue in own if not (with_callers and _away(clue)))
     return weighed
 
 
 def _away(clue: Clue) -> bool:
     return clue.kind is CauseKind.TRAFFIC and stays_away(clue.finding)
-
-
-def _with_callers(own: Sequence[Clue]) -> tuple[Clue, ...]:
-    weighed = [_weakened(c, EXPLAINED) if _away(c) else c for c in own]
-    return tuple(sorted(weighed, key=lambda c: (-c.strength, c.finding.subject)))
 
 
 def _in_full(own: Sequence[Clue]) -> tuple[Clue, ...]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Scalar, Source
 from agents.analysis.grids import Grid
 from agents.analysis.kpi_findings import Judged, Surroundings, figures, measured_by, slack_data
 from agents.analysis.metrics import SYMPTOMS, is_share
-from agents.analysis.shifts import EXPLAINED
 from agents.analysis.signals import Window
 from agents.analysis.stays import Stay, stayed
 from agents.analysis.words import clock, from_to, times_as_much
@@ -27,15 +25,24 @@ def staying(
     """Return one finding for each metric of these services that stayed away, but for those (service, metric) already told of.
 
     Of several series of one name (by label) the strongest is told. What stayed away as the load of its service did, did so in
-    step with it.
+    step with it, and is not told apart.
     """
     best: dict[tuple[str, str], Stay] = {}
     for one in (stay for grid in grids for stay in stayed(grid, window, services)):
         name = one.shift.series.service, one.shift.series.metric
         if name not in told and (name not in best or one.shift.score > best[name].shift.score):
             best[name] = one
-    judged = _beside_load(list(best.values()))
-    return [_finding(one, about[one.stay.shift.series.service], window) for one in judged if one.score >= 1.0]
+    loads = {
+        (one.shift.series.service, one.shift.direction)
+        for one in best.values()
+        if one.shift.nature.kind is CauseKind.TRAFFIC
+    }
+    return [
+        _finding(one, about[one.shift.series.service], window)
+        for one in best.values()
+        if one.shift.nature.kind is CauseKind.TRAFFIC
+        or (one.shift.series.service, one.shift.direction) not in loads
+    ]
 
 
 def stays_away(finding: Finding) -> bool:
@@ -53,41 +60,20 @@ def _agreeing(finding: Finding) -> int:
     return days if isinstance(days, int) else 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    stay: Stay
-    score: float
-    load_explained: bool
-
-
-def _beside_load(stays: Sequence[Stay]) -> list[_Judged]:
-    loads = {
-        (one.shift.series.service, one.shift.direction)
-        for one in stays
-        if one.shift.nature.kind is CauseKind.TRAFFIC
-    }
-    judged = []
-    for one in stays:
-        with_load = (one.shift.series.service, one.shift.direction) in loads
-        explained = with_load and one.shift.nature.kind is not CauseKind.TRAFFIC
-        judged.append(_Judged(one, one.shift.score * (EXPLAINED if explained else 1.0), explained))
-    return judged
-
-
-def _finding(judged: _Judged, about: Surroundings, window: Window) -> Finding:
-    stay, shift, series = judged.stay, judged.stay.shift, judged.stay.shift.series
+def _finding(stay: Stay, about: Surroundings, window: Window) -> Finding:
+    shift, series = stay.shift, stay.shift.series
     return Finding(
         source=Source.KPIS,
         kind=FindingKind.LEVEL_SHIFT,
         service=series.service,
         indicator=series.metric,
         subject=f"{series.service}|{series.metric}|{FindingKind.LEVEL_SHIFT}",
-        statement=_sentence(judged, about.name(series)),
-        score=judged.score,
+        statement=_sentence(stay, about.name(series)),
+        score=shift.score,
         onset=stay.since,
         direction=shift.direction,
         data={
-            **figures(Judged(shift, judged.score, judged.load_explained), about),
+            **figures(Judged(shift, shift.score), about),
             **_undone(stay),
             **measured_by(shift, window),
             **slack_data(shift),
@@ -109,14 +95,12 @@ def _undone(stay: Stay) -> Mapping[str, Scalar]:
     return {"metric_kind": kind.value, "good_high": not nature.good_high}
 
 
-def _sentence(judged: _Judged, name: str) -> str:
-    stay, series = judged.stay, judged.stay.shift.series
+def _sentence(stay: Stay, name: str) -> str:
+    series, would = stay.shift.series, stay.shift.before
     share = series.unit == "1" and is_share(series.metric)
-    would = stay.shift.before
     verb = "rise" if would > stay.usual else "fall"
     moved = f"{from_to(stay.usual, would, series.unit, share=share)}{times_as_much(stay.usual, would)}"
-    text = f"{name} did not {verb} {moved} at {clock(stay.since)}, as it did at that time {_when(stay)}"
-    return f"{text}, in step with its load" if judged.load_explained else text
+    return f"{name} did not {verb} {moved} at {clock(stay.since)}, as it did at that time {_when(stay)}"
 
 
 def _when(stay: Stay) -> str:
