@@ -169,12 +169,27 @@ def cleared(ruled_out: Iterable[RuledOut]) -> tuple[Entry, ...]:
         Entry(
             (
                 Strong(", ".join(one.service for one in group)),
-                Plain(f": {reason} "),
+                Plain(f": {reason if len(group) == 1 else _of_several(reason)} "),
                 Cite(tuple(dict.fromkeys(i for one in group for i in one.evidence_ids))),
             )
         )
         for reason, group in groups.items()
     )
+
+
+_SEVERAL: Final = (
+    (re.compile(r"^shows symptoms, but it "), "show symptoms, but they "),
+    (re.compile(r"^is hardly off its normal range, and it "), "are hardly off their normal range, and they "),
+    (re.compile(r"\bthey (call|share|take|move)s "), r"they \1 "),
+    (re.compile(r"\bthey is "), "they are "),
+)
+
+
+def _of_several(reason: str) -> str:
+    """The reason as one says it of several services; words that code of ours did not choose stay as they are."""
+    for pattern, words in _SEVERAL:
+        reason = pattern.sub(words, reason, count=1)
+    return reason
 
 
 def evidence_section(report: Report, evidence: Sequence[Evidence], labels: Mapping[str, str]) -> Section:

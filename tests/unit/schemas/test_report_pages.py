@@ -247,6 +247,31 @@ def test_victims_of_one_thing_stand_together() -> None:
     assert "<strong>web-1, web-2</strong>: shows symptoms of cart" in report_html(told)
 
 
+@pytest.mark.parametrize(
+    ("reason", "of_two"),
+    [
+        (
+            "shows symptoms, but it calls db, which accounts for 97 % of them",
+            "show symptoms, but they call db, which accounts for 97 % of them",
+        ),
+        (
+            "is hardly off its normal range, and it is flooded by web, which accounts for that",
+            "are hardly off their normal range, and they are flooded by web, which accounts for that",
+        ),
+        (
+            "shows symptoms, but it shares node-1 with job, which accounts for 80 % of them",
+            "show symptoms, but they share node-1 with job, which accounts for 80 % of them",
+        ),
+        ("it is what a person says it is", "it is what a person says it is"),
+    ],
+)
+def test_what_is_said_of_several_is_said_in_the_plural(reason: str, of_two: str) -> None:
+    one = RuledOut(service="web-1", reason=f"web-1 {reason}")
+    other = RuledOut(service="web-2", reason=f"web-2 {reason}")
+    assert f"**web-1**: {reason}" in report_markdown(report("acme", ruled_out=(one,)))
+    assert f"**web-1, web-2**: {of_two}" in report_markdown(report("acme", ruled_out=(one, other)))
+
+
 def test_times_of_several_days_carry_their_day() -> None:
     one = report("acme").timeline[0]
     told = report("acme", timeline=(one, one.model_copy(update={"at": NOON + timedelta(days=1)})))
