@@ -68,6 +68,7 @@ def explanations(
     """
     profiles = {service: Profile.of(own) for service, own in sorted(clues.items())}
     ties = _Ties.of(clues, profiles, topology, learned)
+    shown = {service: seen_first(own) for service, own in clues.items()}
     found: dict[str, Explanation] = {}
     for service, profile in profiles.items():
         options = _by_callers(service, profiles, ties)
@@ -79,9 +80,7 @@ def explanations(
             ]
         if options:
             # Of those that explain as much, the one with more against it.
-            found[service] = min(
-                options, key=lambda e: (-e.share, -profiles[e.by].strength, *seen_first(clues[e.by]))
-            )
+            found[service] = min(options, key=lambda e: (-e.share, -profiles[e.by].strength, *shown[e.by]))
     return found
 
 
