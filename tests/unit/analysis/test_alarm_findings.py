@@ -93,14 +93,31 @@ def test_an_alarm_up_and_one_down_are_not_alike() -> None:
     assert [f.score for f in found.values()] == [about(weight([rarity(2, 1)]))] * 2
 
 
-@pytest.mark.parametrize("word", ["down", "Below", "UNDER", "low", "drop", "dropped"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "down",
+        "Below",
+        "UNDER",
+        "low",
+        "lower",
+        "drop",
+        "dropped",
+        "fewer than planned",
+        "less",
+        "fell",
+        "decreasing",
+    ],
+)
 def test_a_word_in_the_detail_tells_that_it_fell(word: str) -> None:
     (finding,) = groups(metric("a", "success_rate", detail=f"it is {word} now")).values()
     assert finding.direction == -1
     assert finding.data["good_high"] is True
 
 
-@pytest.mark.parametrize("detail", ["", "shutdown", "slow", "flow rate", "underway", "above"])
+@pytest.mark.parametrize(
+    "detail", ["", "shutdown", "slow", "flow rate", "underway", "above", "unless", "endless"]
+)
 def test_a_part_of_a_word_does_not(detail: str) -> None:
     (finding,) = groups(metric("a", "cpu_usage", detail=detail)).values()
     assert finding.direction == 1
