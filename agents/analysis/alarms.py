@@ -21,7 +21,9 @@ __all__ = ["analyse_alarms"]
 
 # An alarm that comes two minutes after the storm began weighs half.
 _HALF_WEIGHT_S = 120.0
-_DOWN = re.compile(r"\b(down|below|under|low(?:er)?|drop(?:s|ped)?|fewer|less|fell|falls?|decreas\w+)\b", re.IGNORECASE)
+_DOWN = re.compile(
+    r"\b(down|below|under|low(?:er)?|drop(?:s|ped)?|fewer|less|fell|falls?|decreas\w+)\b", re.IGNORECASE
+)
 _NUMBER = r"(-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)"
 _FROM_TO = re.compile(rf"\bfrom (?:about )?{_NUMBER} to {_NUMBER}")
 _TO_FROM = re.compile(rf"\b(?:to|reached) {_NUMBER} from (?:about )?{_NUMBER}")
