@@ -7,7 +7,7 @@ from typing import Any
 from agents.analysis.clues import Clue
 from agents.analysis.findings import CauseKind, Finding, FindingKind, Source
 
-__all__ = ["by_service", "changed", "clue", "logged", "measured"]
+__all__ = ["by_service", "changed", "clue", "learned_call", "logged", "measured"]
 
 
 def clue(
@@ -63,6 +63,19 @@ def measured(
         score=score,
         direction=direction,
         data={"metric_kind": metric_kind, **data},
+    )
+
+
+def learned_call(caller: str, callee: str, certainty: float = 0.3) -> Finding:
+    """That one seems to call the other, so certain."""
+    return Finding(
+        source=Source.TOPOLOGY,
+        kind=FindingKind.LEARNED_CALL,
+        service=callee,
+        subject=f"{callee}|{caller}|learned_call",
+        statement=f"{caller} seems to call {callee}",
+        score=certainty,
+        data={"caller": caller, "certainty": certainty},
     )
 
 

@@ -17,12 +17,12 @@ from agents.analysis.calls import analyse_calls
 from agents.analysis.changes import analyse_changes
 from agents.analysis.clues import clues_of
 from agents.analysis.comovement import learned_calls
-from agents.analysis.findings import CauseKind, Finding, FindingKind, Part, Source
+from agents.analysis.findings import CauseKind, Finding, FindingKind, Part
 from agents.analysis.fusion import Ranking, rank_causes
 from agents.analysis.nearness import hops
 from agents.analysis.signals import AlarmRecord, CallStats, ChangeRecord, Topology, Window
 from agents.analysis.topology import explanations
-from tests.fakes.clues import changed, measured
+from tests.fakes.clues import changed, learned_call, measured
 
 SERVICES = ("web", "cart", "db", "pay", "batch")
 NOBODY: frozenset[str] = frozenset()
@@ -46,22 +46,10 @@ def change(service: str, score: float, at: float) -> Finding:
     return changed(service, min(score, 2.0), onset=at)
 
 
-def learned(caller: str, callee: str, certainty: float) -> Finding:
-    return Finding(
-        source=Source.TOPOLOGY,
-        kind=FindingKind.LEARNED_CALL,
-        service=callee,
-        subject=f"{callee}|{caller}|learned_call",
-        statement=f"{caller} seems to call {callee}",
-        score=certainty,
-        data={"caller": caller, "certainty": certainty},
-    )
-
-
 findings = st.lists(
     measurements
     | st.builds(change, names, scores, st.floats(0.0, 1e4))
-    | st.builds(learned, names, names, st.floats(0.01, 0.5)),
+    | st.builds(learned_call, names, names, st.floats(0.01, 0.5)),
     max_size=14,
     unique_by=lambda f: (f.service, f.subject),
 )

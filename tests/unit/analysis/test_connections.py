@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from agents.analysis.connections import connected
-from agents.analysis.findings import Finding, FindingKind, Source
+from agents.analysis.findings import Finding
 from agents.analysis.fusion import rank_causes
 from agents.analysis.signals import Topology
-from tests.fakes.clues import changed, logged, measured
+from tests.fakes.clues import changed, learned_call, logged, measured
 
 NO_GRAPH = Topology()
 NOBODY: frozenset[str] = frozenset()
@@ -20,18 +20,6 @@ def known(*findings: Finding, topology: Topology = NO_GRAPH, alarmed: str = "web
 
 def calls(**of: str) -> Topology:
     return Topology(calls={caller: frozenset({callee}) for caller, callee in of.items()})
-
-
-def learned(caller: str, callee: str, certainty: float = 0.3) -> Finding:
-    return Finding(
-        source=Source.TOPOLOGY,
-        kind=FindingKind.LEARNED_CALL,
-        service=callee,
-        subject=f"{callee}|{caller}|learned_call",
-        statement=f"{caller} seems to call {callee}",
-        score=certainty,
-        data={"caller": caller, "certainty": certainty},
-    )
 
 
 def test_where_nothing_is_known_only_the_alarmed_has_to_do_with_the_alarm() -> None:
@@ -68,12 +56,12 @@ def test_a_tie_leads_down_to_whom_it_calls_and_up_from_there_to_who_calls_them(
 
 
 def test_what_was_learned_is_a_tie_too() -> None:
-    assert known(learned("web", "cart"), learned("cart", "db"), learned("pay", "ledger")) == {
+    assert known(learned_call("web", "cart"), learned_call("cart", "db"), learned_call("pay", "ledger")) == {
         "web",
         "cart",
         "db",
     }
-    assert known(learned("web", "cart"), topology=calls(cart="db")) == {"web", "cart", "db"}
+    assert known(learned_call("web", "cart"), topology=calls(cart="db")) == {"web", "cart", "db"}
 
 
 def test_a_host_that_measurements_name_is_one() -> None:
